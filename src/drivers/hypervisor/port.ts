@@ -1,0 +1,126 @@
+/** What the agent asks of any hypervisor. Each folder beside this file is one answer. */
+
+import type { GuestSpec } from '#kinds/guest/schema.ts'
+import type { ByteChannel } from '#drivers/link/port.ts'
+
+/** A disk ready to be opened by the guest. */
+export type DiskFile = {
+  readonly id: string
+  readonly file: string
+  readonly format: 'qcow2' | 'raw'
+  readonly isReadOnly: boolean
+  /** Files beneath it, nearest first, opened read-only. */ readonly backing: readonly {
+    readonly file: string
+    readonly format: 'qcow2' | 'raw'
+  }[]
+}
+
+/** A network plug ready to be opened by the guest; `forwards` have real host ports. */
+export type Plug = {
+  readonly id: string
+  readonly mac: string
+  readonly driver: 'user'
+  readonly isRestricted: boolean
+  readonly forwards: readonly {
+    readonly protocol: 'tcp' | 'udp'
+    readonly address: string
+    readonly hostPort: number
+    readonly guestPort: number
+  }[]
+}
+
+export type Body = {
+  readonly spec: GuestSpec
+  readonly disks: readonly DiskFile[]
+  readonly plugs: readonly Plug[]
+  readonly kernel: {
+    readonly kernelFile: string
+    readonly initrdFile: string
+    readonly commandLine: string
+  } | null
+  /** A random word that the guest can read by fw_cfg as opt/decant/word. */
+  readonly word: string
+}
+
+/**
+ * What can be seen of a guest. `shutdown` and `panicked`: the guest ended, its process still stands and
+ * waits to be reaped. `lost`: the run folder says that it ran and no process is there any more.
+ * `strange`: a process has the recorded pid or holds the socket but is not provably ours (I-23).
+ */
+export type Sight = {
+  readonly process:
+    | 'absent'
+    | 'starting'
+    | 'running'
+    | 'paused'
+    | 'shutdown'
+    | 'panicked'
+    | 'lost'
+    | 'strange'
+  readonly pid: number | null
+  readonly startedAtMs: number | null
+  readonly boot: number
+  readonly epoch: number
+  readonly running: { readonly cpus: number; readonly memoryMib: number; readonly machineType: string } | null
+  readonly forwards: readonly {
+    readonly nic: string
+    readonly protocol: string
+    readonly address: string
+    readonly hostPort: number
+    readonly guestPort: number
+  }[]
+  readonly word: string | null
+  readonly wordSeenAtMs: number | null
+  readonly isIoStopped: boolean
+  /** Whether this driver object found it running rather than started it. */
+  readonly isAdopted: boolean
+  /** Last lines of QEMU's own output when it failed, made inert; at most 400 characters. */
+  readonly detail: string
+}
+
+export type Accelerator = {
+  readonly name: 'kvm' | 'tcg' | 'none' | 'simulated'
+  readonly why: string
+  readonly version: string
+  readonly architecture: string
+}
+
+export type Wall = { readonly name: string; readonly holds: boolean; readonly why: string }
+
+/** Every effect can be repeated, and stops early when the signal aborts. Guests are named by their id. */
+export interface Hypervisor {
+  readonly name: string
+  /** Probes by running a guest; cached per host boot. */
+  accelerator(): Promise<Accelerator>
+  /** The protections around guests on this host, and which of them hold. */
+  walls(): Promise<readonly Wall[]>
+  /** Ids of all guests that have a run folder here. */
+  list(): Promise<readonly string[]>
+  observe(id: string): Promise<Sight>
+  /** Calls back whenever a guest may look different; a lost process within a second. */
+  onChange(call: (id: string) => void): () => void
+  /** Prepares and starts a guest; its CPUs run when this resolves. Does nothing when it runs with this boot. */
+  spawn(id: string, body: Body, signal: AbortSignal): Promise<void>
+  /** Presses the power button. */
+  powerdown(id: string, signal: AbortSignal): Promise<void>
+  pause(id: string, signal: AbortSignal): Promise<void>
+  resume(id: string, signal: AbortSignal): Promise<void>
+  /** Ends the process for certain, after proving that it is ours, and forgets the process; keeps the folder. */
+  kill(id: string, signal: AbortSignal): Promise<void>
+  /** Removes what is left of a guest that has no process: run folder, sockets, cgroup. */
+  remove(id: string, signal: AbortSignal): Promise<void>
+  reset(id: string): Promise<void>
+  sendKeys(id: string, keys: readonly string[]): Promise<void>
+  /** The screen as PNG. */
+  screenshot(id: string): Promise<Uint8Array>
+  /** What the guest wrote on its serial line of late; at most `limits.serialKeepBytes`. */
+  serialLog(id: string): Promise<Uint8Array>
+  /** The serial line: what was kept, then what comes; what is written reaches the guest. Many at once. */
+  serial(id: string): Promise<ByteChannel>
+  /** The screen as RFB (RFC 6143). */
+  vnc(id: string): Promise<ByteChannel>
+  /** Processor time and memory of the process, for fast-moving status; null when there is none. */
+  usage(id: string): Promise<{ readonly cpuSeconds: number; readonly residentBytes: number } | null>
+  /** Lets go of every guest without harming it. */
+  close(): Promise<void>
+}

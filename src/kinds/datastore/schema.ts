@@ -1,0 +1,58 @@
+/** A datastore: a place where volumes and images lie. */
+
+import { z } from 'zod'
+import { statusBase } from '#model/condition.ts'
+import type { Document } from '#model/document.ts'
+import { defineKind } from '#model/kind.ts'
+
+export const datastore = defineKind({
+  name: 'datastore',
+  plural: 'datastores',
+  title: { en: 'Datastore', ko: '데이터스토어' },
+  summary: 'A place where volumes and images lie',
+  scope: 'pool',
+  version: 1,
+  access: { read: 'viewer', write: 'admin' },
+  spec: z.strictObject({
+    driver: z
+      .enum(['directory'])
+      .default('directory')
+      .meta({ title: 'Driver', description: 'How volumes are kept' }),
+    /** A folder allowed by the agent; `local` is the agent's own. */
+    folder: z
+      .string()
+      .max(1024)
+      .default('')
+      .meta({ title: 'Folder', description: "Absolute folder on the host; empty: the agent's own" }),
+    isShared: z
+      .boolean()
+      .default(false)
+      .meta({ title: 'Shared', description: 'Whether every host reaches the same content' }),
+  }),
+  status: z.strictObject({
+    ...statusBase,
+    state: z.enum(['pending', 'ready', 'unusable']).default('pending'),
+    capacityMib: z.int().default(0),
+    freeMib: z.int().default(0),
+    /** Whether the file system copies by reference (xfs, btrfs). */
+    hasReflink: z.boolean().default(false),
+  }),
+  fixed: ['driver', 'folder', 'isShared'],
+  references: {},
+  deletion: 'at-once',
+  columns: [
+    { title: { en: 'State', ko: '상태' }, path: 'status.state' },
+    { title: { en: 'Driver', ko: '드라이버' }, path: 'spec.driver' },
+    { title: { en: 'Host', ko: '호스트' }, path: 'host' },
+    { title: { en: 'Capacity', ko: '용량' }, path: 'status.capacityMib', as: 'MiB' },
+    { title: { en: 'Free', ko: '여유' }, path: 'status.freeMib', as: 'MiB' },
+  ],
+  verbs: {},
+  signals: {},
+  looks: {},
+  isReady: ({ status }) => status.state === 'ready',
+})
+
+export type DatastoreSpec = z.output<typeof datastore.spec>
+export type DatastoreStatus = z.output<typeof datastore.status>
+export type DatastoreDocument = Document<DatastoreSpec, DatastoreStatus>

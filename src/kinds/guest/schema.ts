@@ -1,0 +1,131 @@
+/**
+ * A guest: the body that a machine has for now on one host, one QEMU process.
+ * The controller writes its spec, the agent of its host its status.
+ */
+
+import { z } from 'zod'
+import { statusBase } from '#model/condition.ts'
+import type { Document } from '#model/document.ts'
+import { defineKind } from '#model/kind.ts'
+
+export const Forward = z.strictObject({
+  protocol: z.enum(['tcp', 'udp']).default('tcp').meta({ title: 'Protocol' }),
+  address: z
+    .ipv4()
+    .default('127.0.0.1')
+    .meta({ title: 'Host address', description: 'Address of the host on which it listens' }),
+  hostPort: z.int().min(0).max(65535).default(0).meta({ title: 'Host port', description: '0: any free one' }),
+  guestPort: z.int().min(1).max(65535).meta({ title: 'Guest port' }),
+})
+export type Forward = z.output<typeof Forward>
+
+export const GuestDisk = z.strictObject({
+  /** Short name within the guest: `disk0`. */
+  id: z.string().max(16),
+  volume: z.string(),
+  volumeName: z.string(),
+  datastore: z.string(),
+  format: z.enum(['qcow2', 'raw']),
+  isReadOnly: z.boolean(),
+})
+
+export const GuestNic = z.strictObject({
+  /** Short name within the guest: `net0`. */
+  id: z.string().max(16),
+  network: z.string(),
+  driver: z.enum(['user']),
+  mac: z.string().regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/),
+  isRestricted: z.boolean(),
+  forwards: z.array(Forward).max(64),
+})
+
+export const guest = defineKind({
+  name: 'guest',
+  plural: 'guests',
+  title: { en: 'Guest', ko: '게스트' },
+  summary: 'The body that a machine has for now on one host: one QEMU process',
+  scope: 'project',
+  version: 1,
+  access: { read: 'viewer', write: 'system' },
+  spec: z.strictObject({
+    machine: z.string(),
+    machineName: z.string(),
+    /** Which body of the machine this is; a host refuses an older one (I-01). */
+    epoch: z.int().min(1),
+    /** `gone`: the body and its run folder are to be removed. */
+    power: z.enum(['on', 'off', 'paused', 'gone']),
+    /** Which boot is wished; raised by start and reboot. */
+    boot: z.int().min(1),
+    forceAfterSeconds: z.int().min(0),
+    restart: z.enum(['on-failure', 'always', 'never']),
+    cpus: z.int().min(1),
+    memoryMib: z.int().min(16),
+    machineType: z.enum(['q35', 'microvm']),
+    /** Id of the image whose kernel the host loads; null: the firmware boots disk0. */
+    kernelImage: z.string().nullable(),
+    kernelDatastore: z.string().nullable(),
+    commandLine: z.string().max(1024),
+    disks: z.array(GuestDisk).max(24),
+    nics: z.array(GuestNic).max(8),
+  }),
+  status: z.strictObject({
+    ...statusBase,
+    phase: z
+      .enum(['absent', 'starting', 'running', 'paused', 'stopping', 'stopped', 'crashed'])
+      .default('absent'),
+    epoch: z.int().default(0),
+    /** The boot that runs, or ran last. */
+    boot: z.int().default(0),
+    pid: z.int().nullable().default(null),
+    startedAtMs: z.number().nullable().default(null),
+    exit: z
+      .strictObject({
+        why: z.enum(['asked', 'forced', 'guest-shutdown', 'crashed', 'panicked', 'host-restarted']),
+        atMs: z.number(),
+        detail: z.string().max(400),
+      })
+      .nullable()
+      .default(null),
+    crashes: z.int().default(0),
+    accelerator: z.enum(['kvm', 'tcg', 'none', 'simulated']).default('none'),
+    qemuVersion: z.string().max(64).default(''),
+    /** What the running process was started with; the wish may differ until the next start. */
+    running: z
+      .strictObject({ cpus: z.int(), memoryMib: z.int(), machineType: z.string() })
+      .nullable()
+      .default(null),
+    forwards: z
+      .array(
+        z.strictObject({
+          nic: z.string(),
+          protocol: z.string(),
+          address: z.string(),
+          hostPort: z.int(),
+          guestPort: z.int(),
+        }),
+      )
+      .max(512)
+      .default([]),
+    /** The word that the host handed in by fw_cfg, once the guest printed it on its serial line. */
+    proof: z.strictObject({ word: z.string(), seenAtMs: z.number() }).nullable().default(null),
+    walls: z.array(z.string()).max(16).default([]),
+    adopted: z.boolean().default(false),
+  }),
+  fixed: [],
+  references: {},
+  deletion: 'planned',
+  columns: [
+    { title: { en: 'Phase', ko: '단계' }, path: 'status.phase' },
+    { title: { en: 'Host', ko: '호스트' }, path: 'host' },
+    { title: { en: 'Process', ko: '프로세스' }, path: 'status.pid' },
+    { title: { en: 'Epoch', ko: '에포크' }, path: 'spec.epoch' },
+  ],
+  verbs: {},
+  signals: {},
+  looks: {},
+  isReady: ({ status, spec }) => (spec.power === 'on' ? status.phase === 'running' : true),
+})
+
+export type GuestSpec = z.output<typeof guest.spec>
+export type GuestStatus = z.output<typeof guest.status>
+export type GuestDocument = Document<GuestSpec, GuestStatus>

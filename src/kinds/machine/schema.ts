@@ -1,0 +1,289 @@
+/** A machine: what a person wishes for. Its guest is the body that it has for now. */
+
+import { z } from 'zod'
+import { statusBase } from '#model/condition.ts'
+import type { Document } from '#model/document.ts'
+import { defineKind } from '#model/kind.ts'
+import { limits } from '#model/limits.ts'
+import { reason } from '#model/plan.ts'
+import { Forward } from '#kinds/guest/schema.ts'
+
+export const Nic = z.strictObject({
+  network: z
+    .string()
+    .max(127)
+    .default('default')
+    .meta({ title: 'Network', description: 'Name of the network' }),
+  mac: z
+    .string()
+    .regex(/^[0-9a-f][26ae](:[0-9a-f]{2}){5}$/)
+    .optional()
+    .meta({
+      title: 'MAC',
+      description: "Locally administered unicast address; absent: made from the machine's id",
+    }),
+  forwards: z
+    .array(Forward)
+    .max(limits.forwardsPerNic)
+    .default([])
+    .meta({ title: 'Forwards', description: 'Ports of the host that lead into the guest' }),
+})
+
+const live = new Set(['starting', 'running', 'paused', 'stopping'])
+
+export const machine = defineKind({
+  name: 'machine',
+  plural: 'machines',
+  title: { en: 'Machine', ko: '머신' },
+  summary: 'What a person wishes to run; its guest is the body it has for now',
+  scope: 'project',
+  version: 1,
+  access: { read: 'viewer', write: 'operator' },
+  spec: z.strictObject({
+    image: z
+      .string()
+      .max(127)
+      .nullable()
+      .default(null)
+      .meta({ title: 'Image', description: 'What its boot disk starts with; none: an empty disk' }),
+    cpus: z
+      .int()
+      .min(1)
+      .max(limits.vcpusPerMachine)
+      .default(1)
+      .meta({ title: 'CPUs', description: 'Virtual CPUs' }),
+    memoryMib: z
+      .int()
+      .min(32)
+      .max(limits.memoryMibPerMachine)
+      .default(256)
+      .meta({ title: 'Memory', description: 'Guest memory', unit: 'MiB' }),
+    diskMib: z
+      .int()
+      .min(1)
+      .max(limits.diskGibPerVolume * 1024)
+      .optional()
+      .meta({ title: 'Boot disk', description: "Size of the boot disk; absent: the image's", unit: 'MiB' }),
+    datastore: z
+      .string()
+      .max(63)
+      .default('local')
+      .meta({ title: 'Datastore', description: 'Where its boot disk lies' }),
+    disks: z
+      .array(z.string().max(127))
+      .max(limits.disksPerMachine - 1)
+      .default([])
+      .meta({ title: 'More disks', description: 'Names of volumes to attach besides the boot disk' }),
+    nics: z
+      .array(Nic)
+      .max(limits.nicsPerMachine)
+      .default([{ network: 'default', forwards: [] }])
+      .meta({ title: 'NICs', description: 'What it is plugged into' }),
+    machineType: z
+      .enum(['q35', 'microvm'])
+      .default('q35')
+      .meta({ title: 'Machine type', description: '`q35`: a PC; `microvm`: minimal, kernel images only' }),
+    power: z
+      .enum(['on', 'off', 'paused'])
+      .default('on')
+      .meta({ title: 'Power', description: 'Whether it should run' }),
+    /** Raised by start and reboot: the guest boots once for each. */
+    boot: z
+      .int()
+      .min(1)
+      .default(1)
+      .meta({ title: 'Boot', description: 'Which boot is wished; start and reboot raise it' }),
+    forceAfterSeconds: z.int().min(0).max(3600).default(60).meta({
+      title: 'Force after',
+      description: 'How long a guest may take to power down before it is forced',
+      unit: 'seconds',
+    }),
+    restart: z.enum(['on-failure', 'always', 'never']).default('on-failure').meta({
+      title: 'Restart',
+      description: 'When a guest that ended is started again: after a crash, always, never',
+    }),
+    hostLabels: z
+      .record(z.string().max(63), z.string().max(63))
+      .default({})
+      .meta({ title: 'Host labels', description: 'Labels that its host must have' }),
+  }),
+  status: z.strictObject({
+    ...statusBase,
+    state: z
+      .enum([
+        'pending',
+        'starting',
+        'running',
+        'paused',
+        'stopping',
+        'stopped',
+        'crashed',
+        'deleting',
+        'unknown',
+      ])
+      .default('pending'),
+    /** Since when, in milliseconds since 1970. */
+    sinceMs: z.number().default(0),
+    host: z.string().nullable().default(null),
+    guest: z
+      .strictObject({
+        id: z.string(),
+        pid: z.int().nullable(),
+        epoch: z.int(),
+        boot: z.int(),
+        startedAtMs: z.number().nullable(),
+        accelerator: z.string(),
+        proof: z.strictObject({ word: z.string(), seenAtMs: z.number() }).nullable(),
+      })
+      .nullable()
+      .default(null),
+    bootVolume: z.string().nullable().default(null),
+    forwards: z
+      .array(
+        z.strictObject({
+          nic: z.string(),
+          protocol: z.string(),
+          address: z.string(),
+          hostPort: z.int(),
+          guestPort: z.int(),
+        }),
+      )
+      .max(512)
+      .default([]),
+    /** Fields whose new value waits for the next start. */
+    restartRequired: z.array(z.string()).max(32).default([]),
+    /** The highest epoch that any body of it had. */
+    epoch: z.int().default(0),
+    /** Why the placement chose this host. */
+    placement: z
+      .strictObject({ host: z.string(), why: z.string().max(400) })
+      .nullable()
+      .default(null),
+  }),
+  fixed: ['image', 'datastore'],
+  references: { image: 'image', datastore: 'datastore', 'disks.[]': 'volume', 'nics.[].network': 'network' },
+  deletion: 'planned',
+  columns: [
+    { title: { en: 'State', ko: '상태' }, path: 'status.state' },
+    { title: { en: 'CPUs', ko: 'CPU' }, path: 'spec.cpus' },
+    { title: { en: 'Memory', ko: '메모리' }, path: 'spec.memoryMib', as: 'MiB' },
+    { title: { en: 'Host', ko: '호스트' }, path: 'status.host' },
+    { title: { en: 'Since', ko: '경과' }, path: 'status.sinceMs', as: 'age' },
+  ],
+  verbs: {
+    start: {
+      summary: 'Ask for the machine to run',
+      title: { en: 'Start', ko: '시작' },
+      role: 'operator',
+      edit: ({ spec, status }) => {
+        const isDown = status.state === 'stopped' || status.state === 'crashed'
+        const isWished = spec.power === 'on' && !isDown
+        if (isWished) return spec
+        // Paused: resuming is no new boot. Down: a boot that has not been tried yet.
+        const tried = status.guest?.boot ?? 0
+        return { ...spec, power: 'on', boot: isDown && tried >= spec.boot ? tried + 1 : spec.boot }
+      },
+      done: ({ status }) => status.state === 'running',
+    },
+    stop: {
+      summary: 'Ask the guest to power down, by force after a stated time',
+      title: { en: 'Stop', ko: '정지' },
+      role: 'operator',
+      input: z.strictObject({
+        forceAfterSeconds: z.int().min(0).max(3600).optional().meta({
+          title: 'Force after',
+          description: 'By force after this time; 0: at once',
+          unit: 'seconds',
+        }),
+      }),
+      edit: ({ spec }, input) => ({
+        ...spec,
+        power: 'off',
+        forceAfterSeconds:
+          typeof input.forceAfterSeconds === 'number' ? input.forceAfterSeconds : spec.forceAfterSeconds,
+      }),
+      done: ({ status }) => status.state === 'stopped' || status.state === 'crashed',
+    },
+    reboot: {
+      summary: 'Power the guest down and start it again',
+      title: { en: 'Reboot', ko: '재부팅' },
+      role: 'operator',
+      refusal: ({ status }) => (live.has(status.state) ? undefined : reason('machine/not-running')),
+      edit: ({ spec, status }) => ({
+        ...spec,
+        power: 'on',
+        boot: Math.max(spec.boot, status.guest?.boot ?? 0) + 1,
+      }),
+      done: ({ spec, status }) => status.state === 'running' && status.guest?.boot === spec.boot,
+    },
+    pause: {
+      summary: 'Hold the virtual CPUs still',
+      title: { en: 'Pause', ko: '일시 정지' },
+      role: 'operator',
+      refusal: ({ status }) => (live.has(status.state) ? undefined : reason('machine/not-running')),
+      edit: ({ spec }) => ({ ...spec, power: 'paused' }),
+      done: ({ status }) => status.state === 'paused',
+    },
+    resume: {
+      summary: 'Let the virtual CPUs go on',
+      title: { en: 'Resume', ko: '재개' },
+      role: 'operator',
+      refusal: ({ spec, status }) =>
+        spec.power === 'paused' || status.state === 'paused' || status.state === 'running'
+          ? undefined
+          : reason('machine/not-paused'),
+      edit: ({ spec }) => ({ ...spec, power: 'on' }),
+      done: ({ status }) => status.state === 'running',
+    },
+  },
+  signals: {
+    reset: {
+      summary: 'Press the reset button: the guest starts over at once',
+      title: { en: 'Reset', ko: '리셋' },
+      role: 'operator',
+      loses: {
+        en: 'What the guest has not written to its disk is lost.',
+        ko: '게스트가 디스크에 쓰지 않은 내용은 사라집니다.',
+      },
+      refusal: ({ status }) => (live.has(status.state) ? undefined : reason('machine/not-running')),
+    },
+    'send-key': {
+      summary: 'Press keys together, such as ctrl alt delete',
+      title: { en: 'Send keys', ko: '키 보내기' },
+      role: 'operator',
+      input: z.strictObject({
+        keys: z
+          .array(z.string().regex(/^[a-z0-9_]{1,24}$/))
+          .min(1)
+          .max(8)
+          .meta({ title: 'Keys', description: "QEMU's key names, pressed together" }),
+      }),
+      refusal: ({ status }) => (live.has(status.state) ? undefined : reason('machine/not-running')),
+    },
+  },
+  looks: {
+    screenshot: {
+      summary: "What the machine's screen shows now, as PNG",
+      title: { en: 'Screenshot', ko: '스크린샷' },
+      role: 'viewer',
+      mediaType: 'image/png',
+    },
+    log: {
+      summary: 'The last of what the guest wrote on its serial line',
+      title: { en: 'Serial log', ko: '시리얼 로그' },
+      role: 'viewer',
+      mediaType: 'application/octet-stream',
+    },
+  },
+  isReady: ({ spec, status }) =>
+    spec.power === 'on'
+      ? status.state === 'running'
+      : spec.power === 'off'
+        ? status.state === 'stopped'
+        : status.state === 'paused',
+  hasFailed: ({ status }) => status.holds.find(({ code }) => code === 'machine/image-failed'),
+})
+
+export type MachineSpec = z.output<typeof machine.spec>
+export type MachineStatus = z.output<typeof machine.status>
+export type MachineDocument = Document<MachineSpec, MachineStatus>

@@ -1,0 +1,165 @@
+/** The catalogue of reasons: why something waits (a hold) or is not allowed now (a refusal). */
+
+import type { Sentence } from '../sentence.ts'
+
+const s = (en: string, ko: string): Sentence => ({ en, ko })
+
+export const reasons = {
+  // Machine
+  'machine/no-image': s('Image {image} is not ready yet', '이미지 {image}이(가) 아직 준비되지 않았습니다'),
+  'machine/image-failed': s('Image {image} failed', '이미지 {image}이(가) 실패했습니다'),
+  'machine/no-host': s('No host can take it: {rejected}', '받을 수 있는 호스트가 없습니다: {rejected}'),
+  'machine/no-hosts': s('The pool has no host yet', '풀에 호스트가 아직 없습니다'),
+  'machine/volume-not-ready': s(
+    'Volume {volume} is not ready yet',
+    '볼륨 {volume}이(가) 아직 준비되지 않았습니다',
+  ),
+  'machine/volume-in-use': s(
+    'Volume {volume} belongs to another machine',
+    '볼륨 {volume}은(는) 다른 머신의 것입니다',
+  ),
+  'machine/guest-starting': s('The guest is starting', '게스트가 시작되는 중입니다'),
+  'machine/guest-stopping': s('The guest is stopping', '게스트가 멈추는 중입니다'),
+  'machine/guest-leaving': s(
+    'The guest is being removed from host {host}',
+    '호스트 {host}에서 게스트를 제거하는 중입니다',
+  ),
+  'machine/volume-leaving': s('Volume {volume} is being deleted', '볼륨 {volume}을(를) 삭제하는 중입니다'),
+  'machine/host-silent': s(
+    'Host {host} has not answered since {since}; the guest may well run on',
+    '호스트 {host}이(가) {since}부터 응답하지 않습니다. 게스트는 계속 실행 중일 수 있습니다',
+  ),
+  'machine/restart-required': s(
+    '{fields} take effect at the next start',
+    '{fields}은(는) 다음 시작 때 적용됩니다',
+  ),
+  'machine/not-running': s('The machine does not run', '머신이 실행 중이 아닙니다'),
+  'machine/not-paused': s('The machine is not paused', '머신이 일시 정지 상태가 아닙니다'),
+  'machine/running': s('The machine runs', '머신이 실행 중입니다'),
+  // Guest
+  'guest/epoch-stale': s(
+    'A newer body of this machine exists (epoch {seen})',
+    '이 머신의 더 새로운 몸이 있습니다(에포크 {seen})',
+  ),
+  'guest/volume-not-ready': s(
+    'Volume {volume} is not ready on this host',
+    '이 호스트에서 볼륨 {volume}이(가) 준비되지 않았습니다',
+  ),
+  'guest/image-not-ready': s(
+    'The image is not ready on this host',
+    '이 호스트에서 이미지가 준비되지 않았습니다',
+  ),
+  'guest/starting': s('QEMU is starting', 'QEMU가 시작되는 중입니다'),
+  'guest/stopping': s(
+    'The guest was asked to power down {seconds}s ago; by force after {forceSeconds}s',
+    '{seconds}초 전에 종료를 요청했습니다. {forceSeconds}초 후 강제 종료합니다',
+  ),
+  'guest/powered-itself-off': s(
+    'The guest powered itself off; start it to run it again',
+    '게스트가 스스로 꺼졌습니다. 다시 실행하려면 시작하십시오',
+  ),
+  'guest/crash-pause': s(
+    'The guest crashed {crashes} times; the next start is in {seconds}s',
+    '게스트가 {crashes}번 비정상 종료했습니다. {seconds}초 후 다시 시작합니다',
+  ),
+  'guest/crashed': s(
+    'The guest crashed and its policy is not to start it again',
+    '게스트가 비정상 종료했고 정책상 다시 시작하지 않습니다',
+  ),
+  'guest/spawn-failed': s('QEMU did not start: {why}', 'QEMU를 시작하지 못했습니다: {why}'),
+  'guest/port-busy': s(
+    'Port {port} of the host is taken by another program',
+    '호스트 포트 {port}을(를) 다른 프로그램이 사용 중입니다',
+  ),
+  'guest/not-ours': s(
+    'Process {pid} is not provably this guest; it is left alone',
+    '프로세스 {pid}이(가) 이 게스트라고 증명되지 않아 그대로 둡니다',
+  ),
+  'guest/unclaimed': s(
+    'Nobody wishes this guest here; it runs on until it is adopted or removed',
+    '이 게스트를 원하는 기록이 없습니다. 편입하거나 제거할 때까지 계속 실행됩니다',
+  ),
+  'guest/io-stopped': s(
+    'The guest waits because its datastore cannot write',
+    '데이터스토어에 쓸 수 없어 게스트가 기다립니다',
+  ),
+  // Volume, image, datastore, network
+  'volume/creating': s('The volume is being created', '볼륨을 만드는 중입니다'),
+  'volume/image-not-ready': s(
+    'Image {image} is not ready yet',
+    '이미지 {image}이(가) 아직 준비되지 않았습니다',
+  ),
+  'volume/image-failed': s('Image {image} failed', '이미지 {image}이(가) 실패했습니다'),
+  'volume/datastore-not-ready': s(
+    'Datastore {datastore} is not ready',
+    '데이터스토어 {datastore}이(가) 준비되지 않았습니다',
+  ),
+  'volume/in-use': s('A running guest uses the volume', '실행 중인 게스트가 볼륨을 사용합니다'),
+  'volume/shrink': s(
+    'A volume cannot shrink from {have} to {wanted} bytes',
+    '볼륨은 {have}바이트에서 {wanted}바이트로 줄일 수 없습니다',
+  ),
+  'volume/grow-stopped-only': s(
+    'The volume grows when its machine is stopped',
+    '머신이 멈추면 볼륨이 커집니다',
+  ),
+  'volume/failed': s('The datastore refused: {why}', '데이터스토어가 거부했습니다: {why}'),
+  'volume/datastore-full': s(
+    'The datastore is full: {freeMib} MiB free, {neededMib} MiB needed',
+    '데이터스토어가 가득 찼습니다: 여유 {freeMib} MiB, 필요 {neededMib} MiB',
+  ),
+  'image/waiting-for-content': s('Waiting for the content to be uploaded', '내용 업로드를 기다립니다'),
+  'image/uploading': s('The content is being uploaded', '내용을 업로드하는 중입니다'),
+  'image/building': s('The image is being built', '이미지를 만드는 중입니다'),
+  'image/failed': s('{why}', '{why}'),
+  'image/in-use': s(
+    'Volume {volume} stands on this image',
+    '볼륨 {volume}이(가) 이 이미지를 바탕으로 합니다',
+  ),
+  'image/no-host': s(
+    'No connected host reaches its datastore',
+    '데이터스토어에 닿는 연결된 호스트가 없습니다',
+  ),
+  'datastore/unusable': s('The folder cannot be used: {why}', '폴더를 사용할 수 없습니다: {why}'),
+  'datastore/in-use': s('Volumes or images lie on it', '볼륨이나 이미지가 있습니다'),
+  'network/in-use': s('Machine {machine} is on this network', '머신 {machine}이(가) 이 네트워크에 있습니다'),
+  'object/host-silent': s(
+    'Host {host} does not answer; its part waits',
+    '호스트 {host}이(가) 응답하지 않아 기다립니다',
+  ),
+  'object/failed': s('The last attempt failed ({code}): {why}', '마지막 시도가 실패했습니다({code}): {why}'),
+  'object/owned': s('It belongs to {owner} and goes with it', '{owner}에 딸린 것이며 함께 사라집니다'),
+  'project/not-empty': s(
+    'The project still has {count} objects',
+    '프로젝트에 객체가 {count}개 남아 있습니다',
+  ),
+  // Placement
+  'placement/host-not-ready': s('the host is not connected', '호스트가 연결되어 있지 않습니다'),
+  'placement/maintenance': s('the host takes no new machines', '호스트가 새 머신을 받지 않습니다'),
+  'placement/memory': s(
+    '{freeMib} MiB of memory free, {neededMib} needed',
+    '메모리 여유 {freeMib} MiB, 필요 {neededMib} MiB',
+  ),
+  'placement/cpus': s('{free} virtual CPUs free, {needed} needed', '가상 CPU 여유 {free}, 필요 {needed}'),
+  'placement/datastore': s(
+    'the host does not reach datastore {datastore}',
+    '호스트가 데이터스토어 {datastore}에 닿지 않습니다',
+  ),
+  'placement/arch': s(
+    'the image is for {image}, the host is {host}',
+    '이미지는 {image}용, 호스트는 {host}입니다',
+  ),
+  'placement/labels': s('the host lacks label {label}', '호스트에 레이블 {label}이(가) 없습니다'),
+  // Host
+  'host/silent': s('No heartbeat since {since}', '{since}부터 하트비트가 없습니다'),
+  'host/tcg': s(
+    'This host has no usable KVM: guests are emulated, slowly, and QEMU promises no isolation between them',
+    '이 호스트는 KVM을 쓸 수 없어 느린 에뮬레이션으로 실행하며 QEMU는 게스트 간 격리를 보장하지 않습니다',
+  ),
+  'host/no-sandbox': s('Guests run without {missing}', '게스트가 {missing} 없이 실행됩니다'),
+  'host/has-machines': s('{count} machines are on this host', '이 호스트에 머신이 {count}대 있습니다'),
+  'host/full': s("The disk under the agent's data is full", '에이전트 데이터 디스크가 가득 찼습니다'),
+} as const satisfies Record<string, Sentence>
+
+export type ReasonCode = keyof typeof reasons
+export const reasonCodes = Object.keys(reasons) as [ReasonCode, ...ReasonCode[]]

@@ -1,0 +1,52 @@
+/** Every bound that Decant sets, each with its reason. A list or a text without one is a bug. */
+
+export const limits = {
+  /** A DNS label (RFC 1035): names become host names and addresses. */
+  nameChars: 63,
+  /** A label's value, as in Kubernetes: long enough for a sentence's worth of meaning. */
+  labelValueChars: 63,
+  labelsPerObject: 64,
+  descriptionChars: 2048,
+  /** One request's JSON. The largest ordinary object is under 20 KiB. */
+  bodyBytes: 1_048_576,
+  /** Deeper JSON is no object of ours; parsers and walkers stay shallow. */
+  bodyDepth: 24,
+  /** One stored document, etcd's request limit being 1.5 MiB. */
+  documentBytes: 524_288,
+  /** Changes in one atomic commit; etcd's default is 128 operations. */
+  changesPerCommit: 120,
+  pageItems: 500,
+  bulkItems: 500,
+  /** How long a watch can be resumed: changes kept after they happened. */
+  watchHistoryChanges: 200_000,
+  idempotencyKeyChars: 128,
+  /** After this a repeated request acts anew; the same day covers every honest retry. */
+  idempotencyKeepMs: 24 * 3_600_000,
+  ticketMs: 30_000,
+  signInLinkMs: 10 * 60_000,
+  sessionMs: 12 * 3_600_000,
+  sessionsPerUser: 50,
+  tokensPerUser: 100,
+  watchesPerPrincipal: 64,
+  consolesPerMachine: 16,
+  vcpusPerMachine: 288,
+  memoryMibPerMachine: 12 * 1024 * 1024,
+  diskGibPerVolume: 65_536,
+  disksPerMachine: 24,
+  nicsPerMachine: 8,
+  forwardsPerNic: 64,
+  /** Bytes of serial output that an agent keeps per guest for those who attach later. */
+  serialKeepBytes: 262_144,
+  /** One upload. Larger disks exist, but not as one upload without resuming. */
+  uploadBytes: 2 ** 44,
+  eventsKept: 100_000,
+  /** A heartbeat late by this much makes a host silent: five were missed. */
+  heartbeatMs: 2_000,
+  hostSilentMs: 10_000,
+  /** Memory that a host keeps for itself. */
+  hostReserveMib: 512,
+  /** Virtual CPUs that one host thread may carry; the bound that vSphere documents. */
+  vcpusPerHostCpu: 32,
+  /** Memory that QEMU takes beside the guest's own, TCG code cache included. */
+  guestOverheadMib: 96,
+} as const

@@ -1,0 +1,38 @@
+/** What the controller program lays on the desk of the API: everything it may see and do. */
+
+import type { JsonObject } from '#base/json.ts'
+import type { Document } from '#model/document.ts'
+import type { Hold } from '#model/plan.ts'
+import type { Clock } from '#drivers/clock/port.ts'
+import type { Ledger } from '#drivers/ledger/port.ts'
+import type { Ask, ByteChannel, Open } from '#drivers/link/port.ts'
+import type { Store } from '#drivers/store/port.ts'
+import type { Replica } from '#runtime/replica.ts'
+
+/** What a change would lead to, worked out by the very planners that would carry it out. */
+export type Rehearsal = {
+  readonly steps: readonly JsonObject[]
+  readonly holds: readonly Hold[]
+  readonly predicted: Document | null
+}
+
+export type Desk = {
+  readonly version: string
+  readonly replica: Replica
+  /** For entries that are not documents: `session`, `secret`, `idempotency`, `outbox`, `usage`. */
+  readonly store: Store
+  readonly ledger: Ledger
+  readonly clock: Clock
+  readonly newId: () => string
+  /** Fast-moving status of an object, or nothing: heartbeats, usage. Never stored. */
+  readonly live: (kind: string, id: string) => JsonObject | undefined
+  /** Asks the agent of a host; problem `host/silent` when it is not connected. */
+  readonly ask: (host: string, ask: Ask) => Promise<Uint8Array>
+  readonly open: (host: string, open: Open) => Promise<ByteChannel>
+  /** Steps, holds and predicted state if `after` replaced `before`; changes nothing. */
+  readonly rehearse: (before: Document | undefined, after: Document) => Rehearsal
+  /** Signals that concern the controller itself, such as `adopt` of a host. */
+  readonly act: (signal: string, document: Document, input: JsonObject) => Promise<JsonObject>
+  /** Says that audit records wait in the outbox of the store. */
+  readonly audited: () => void
+}
