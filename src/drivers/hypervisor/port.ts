@@ -94,6 +94,8 @@ export interface Hypervisor {
   accelerator(): Promise<Accelerator>
   /** The protections around guests on this host, and which of them hold. */
   walls(): Promise<readonly Wall[]>
+  /** The user that will open a guest's disks, so that they can be given to it; null: the agent's own. */
+  uidOf(id: string): Promise<number | null>
   /** Ids of all guests that have a run folder here. */
   list(): Promise<readonly string[]>
   observe(id: string): Promise<Sight>
