@@ -11,8 +11,9 @@ export const layers: readonly (readonly [name: string, files: RegExp, may: strin
   ['base', /^src\/base\//, 'compute'],
   ['model', /^src\/model\//, 'say what a kind, a plan, a problem is'],
   ['schema', /^src\/kinds\/([^/]+\/schema|registry)\.ts$/, 'declare kinds'],
-  ['decision', /^src\/(engines\/|kinds\/[^/]+\/(plan|history)\.ts$)/, 'decide, purely'],
+  ['decision', /^src\/(engines\/|kinds\/[^/]+\/(plan|body|history)\.ts$)/, 'decide, purely'],
   ['port', /^src\/drivers\/[^/]+\/(port|contract)\.ts$/, 'say what we need of the world'],
+  ['ground', /^src\/drivers\/ground\//, 'hold what several drivers stand on'],
   ['hands', /^src\/kinds\/[^/]+\/(observe|execute)\.ts$/, 'look and carry out through ports'],
   ['driver', /^src\/drivers\//, 'touch the world'],
   ['runtime', /^src\/runtime\//, 'loop, retry, watch'],
@@ -28,20 +29,25 @@ export const layers: readonly (readonly [name: string, files: RegExp, may: strin
 /** Exceptions to the order: the first may not import the second. */
 export const apart: readonly (readonly [string, string])[] = [
   ['port', 'decision'],
+  ['ground', 'decision'],
+  ['hands', 'ground'],
   ['driver', 'decision'],
   ['driver', 'hands'],
   ['runtime', 'schema'],
   ['runtime', 'decision'],
   ['runtime', 'hands'],
   ['runtime', 'driver'],
+  ['runtime', 'ground'],
   ['program', 'driver'],
+  ['program', 'ground'],
   ...['client', 'cli', 'console'].flatMap((surface) =>
-    ['decision', 'port', 'hands', 'driver', 'runtime', 'program', 'api'].map(
+    ['decision', 'port', 'ground', 'hands', 'driver', 'runtime', 'program', 'api'].map(
       (layer) => [surface, layer] as const,
     ),
   ),
   ['console', 'cli'],
   ['api', 'driver'],
+  ['api', 'ground'],
   ['api', 'hands'],
   ['api', 'cli'],
   ['api', 'console'],
@@ -51,7 +57,7 @@ export const apart: readonly (readonly [string, string])[] = [
 
 const longestFile = 400
 const drawers = /(^|[/_.-])(utils?|helpers?|common|misc|manager|service|handler|types|impl)([/_.-]|$)/i
-const pure = /^src\/(base\/|model\/|engines\/|kinds\/[^/]+\/(schema|plan|history)\.ts$)/
+const pure = /^src\/(base\/|model\/|engines\/|kinds\/[^/]+\/(schema|plan|body|history)\.ts$)/
 const impure = /\b(Date\.now|new Date|Math\.random|crypto\.|process\.|performance\.now|setTimeout|async )/
 
 const imports = /(?:from|import\() ?'([#.][^']+)'/g
@@ -100,7 +106,19 @@ export const sources = () =>
     .filter((path) => !/\.test\.tsx?$/.test(path))
     .toSorted()
 
-if (import.meta.main) {
+/** The table above as Markdown, as ARCHITECTURE.md quotes it. */
+export function layerTable(): string {
+  const rows = layers.map(([name, files, may]) => {
+    const forbidden = apart.filter(([from]) => from === name).map(([, to]) => to)
+    const pattern = files.source.replaceAll('\\/', '/').replaceAll('|', '\\|')
+    return `| ${name} | \`${pattern}\` | ${may} | ${forbidden.join(', ')} |`
+  })
+  return ['| layer | files | may | never imports |', '|---|---|---|---|', ...rows, ''].join('\n')
+}
+
+if (import.meta.main && process.argv.includes('--table')) {
+  process.stdout.write(layerTable())
+} else if (import.meta.main) {
   const faults = sources().flatMap((path) => faultsOf(path, readFileSync(path, 'utf8')))
   console.log(faults.join('\n') || `tidy: ${sources().length} files`)
   process.exitCode = faults.length > 0 ? 1 : 0

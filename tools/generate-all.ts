@@ -1,0 +1,13 @@
+/** `npm run generate`: writes every generated file anew, one generator after the other. */
+
+import { spawnSync } from 'node:child_process'
+import { globSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+process.chdir(fileURLToPath(new URL('..', import.meta.url)))
+
+// Only what `check` compares: these are the generators that know `--check`.
+for (const script of globSync('tools/{generate,generate-cli,qmp-types}.ts').toSorted()) {
+  const { status } = spawnSync(process.execPath, [script], { stdio: 'inherit' })
+  if (status !== 0) process.exit(status ?? 1)
+}

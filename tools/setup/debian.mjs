@@ -1,0 +1,139 @@
+/**
+ * Installs the Debian packages that Decant needs and that are missing: as root, through sudo, or by telling
+ * the one command to run. Plain JavaScript for Node 18.
+ */
+
+import { capture, isThere } from './programs.mjs'
+import { Failure, during, say } from './say.mjs'
+
+const isArm = process.arch === 'arm64'
+
+/**
+ * What is needed of the system: a program that shows that it is there, its package, and what it is for.
+ * Without the essential ones nothing runs; without the others guests run less guarded, which host status says.
+ */
+export const needs = [
+  isArm
+    ? {
+        program: 'qemu-system-aarch64',
+        package: 'qemu-system-arm',
+        why: 'runs the guests',
+        isEssential: true,
+      }
+    : {
+        program: 'qemu-system-x86_64',
+        package: 'qemu-system-x86',
+        why: 'runs the guests',
+        isEssential: true,
+      },
+  { program: 'qemu-img', package: 'qemu-utils', why: 'makes and converts disks', isEssential: true },
+  { program: 'bwrap', package: 'bubblewrap', why: 'puts walls around guests', isEssential: false },
+  { program: 'setpriv', package: 'util-linux', why: 'gives up rights', isEssential: true },
+  { program: 'ip', package: 'iproute2', why: 'prepares networks', isEssential: false },
+]
+
+export const missingNeeds = () => needs.filter(({ program }) => !isThere(program))
+
+/**
+ * @param {readonly string[]} packages
+ * @returns {string[]}
+ */
+const installArgv = (packages) => [
+  'apt-get',
+  'install',
+  '-y',
+  '--no-install-recommends',
+  '-o',
+  'DPkg::Lock::Timeout=120',
+  '-o',
+  'APT::Status-Fd=1',
+  ...packages,
+]
+
+/** The command that people are told; the options above are for scripts. */
+const commandText = (/** @type {readonly string[]} */ packages) =>
+  `sudo apt-get update && sudo apt-get install -y --no-install-recommends ${packages.join(' ')}`
+
+/** How rights are got: nothing before the command, sudo before it, or not at all. */
+async function rights() {
+  if (process.getuid?.() === 0) return { before: [], canAsk: false }
+  if (!isThere('sudo')) return undefined
+  if ((await capture('sudo', ['-n', 'true'])).code === 0) {
+    return { before: ['sudo', '-n', '--'], canAsk: false }
+  }
+  if (process.stdin.isTTY && process.stdout.isTTY) return { before: ['sudo', '--'], canAsk: true }
+  return undefined
+}
+
+/**
+ * Runs apt-get with rights and progress.
+ *
+ * @param {{ before: string[], canAsk: boolean }} how
+ * @param {readonly string[]} argv
+ * @param {(percent: number, detail: string) => void} progress
+ */
+function apt({ before, canAsk }, argv, progress) {
+  const [program = '', ...rest] = [...before, 'env', 'DEBIAN_FRONTEND=noninteractive', ...argv]
+  // `pmstatus:package:percent:text` while installing, `dlstatus:item:percent:text` while fetching.
+  const onLine = (/** @type {string} */ line) => {
+    const [, percent, text = ''] = /^(?:pm|dl)status:[^:]*:([0-9.]+):(.*)$/.exec(line) ?? []
+    if (percent !== undefined) progress(Number(percent), text.trim())
+  }
+  return capture(program, rest, { onLine, canAsk })
+}
+
+/** Whether apt knows where to get each of the packages. */
+async function haveCandidates(/** @type {readonly string[]} */ packages) {
+  const { output } = await capture('apt-cache', ['policy', ...packages])
+  const candidates = [...output.matchAll(/^ {2}Candidate: (.*)$/gm)].map(([, version]) => version)
+  return candidates.length === packages.length && !candidates.includes('(none)')
+}
+
+/**
+ * @param {readonly string[]} packages
+ * @param {{ before: string[], canAsk: boolean }} how
+ */
+async function install(packages, how) {
+  const update = () =>
+    during('Refreshing the list of Debian packages', (progress) =>
+      apt(how, ['apt-get', 'update', '-q'], progress),
+    )
+  const get = () =>
+    during(`Installing ${packages.join(', ')}`, (progress) => apt(how, installArgv(packages), progress))
+  const isFresh = !(await haveCandidates(packages))
+  if (isFresh) await update()
+  const first = await get()
+  // An old list names files that the archive no longer has: refresh it, once.
+  if (first.code === 0 || isFresh) return first
+  await update()
+  return get()
+}
+
+/**
+ * Installs what is missing, or says which one command does. Goes on without what is not essential.
+ * Fails with advice when an essential program is missing in the end.
+ */
+export async function ensureSystem() {
+  const missing = missingNeeds()
+  if (missing.length === 0) return
+  for (const need of missing)
+    say(`Missing: ${need.program} (Debian package ${need.package}), which ${need.why}`)
+  const packages = missing.map((need) => need.package)
+  const how = isThere('apt-get') ? await rights() : undefined
+  const { code, output } = how === undefined ? { code: 1, output: '' } : await install(packages, how)
+  if (code === 0 && missingNeeds().length === 0) return
+  if (output !== '') process.stderr.write(`apt-get could not install them:\n${output.trim().slice(-2000)}\n`)
+  const essential = missingNeeds().filter(({ isEssential }) => isEssential)
+  const advice = `This command installs what is missing:\n  ${commandText(packages)}`
+  if (essential.length > 0) {
+    throw new Failure(
+      `Decant cannot run without ${essential.map(({ program }) => program).join(', ')}.`,
+      advice,
+    )
+  }
+  say(
+    `${advice}\nGoing on without: ${missingNeeds()
+      .map(({ why, program }) => `${program} (${why})`)
+      .join(', ')}`,
+  )
+}
