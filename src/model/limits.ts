@@ -19,6 +19,10 @@ export const limits = {
   bulkItems: 500,
   /** How long a watch can be resumed: changes kept after they happened. */
   watchHistoryChanges: 200_000,
+  /** The same history in bytes of documents: a few large ones must not fill the disk. */
+  watchHistoryBytes: 268_435_456,
+  /** Commits that may wait for a slow disk before more are refused; ten seconds' worth of a good one. */
+  commitsWaiting: 50_000,
   idempotencyKeyChars: 128,
   /** After this a repeated request acts anew; the same day covers every honest retry. */
   idempotencyKeepMs: 24 * 3_600_000,

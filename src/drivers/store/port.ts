@@ -52,7 +52,8 @@ export interface Store {
   claims(prefix: string): Promise<readonly { readonly claim: string; readonly holder: string }[]>
   /**
    * All or nothing, in order. Problems: `store/conflict` (kind, id) when an `expect` does not hold,
-   * `store/claimed` (claim, holder), `store/too-large`, `store/full`, `store/failing`; then nothing changed.
+   * `store/claimed` (claim, holder), `store/too-large`, `store/too-many`, `store/full`, `store/failing`,
+   * `store/busy`; then nothing changed. A commit without changes has its revision, too.
    */
   commit(changes: readonly Change[]): Promise<{ readonly revision: number }>
   /**

@@ -438,6 +438,44 @@ export const problems = {
     ),
     advice: mendRequest,
   },
+  'store/too-many': {
+    status: 413,
+    exit: 2,
+    retry: 'never',
+    title: s('Too many changes at once', '한 번에 너무 많이 변경합니다'),
+    detail: s(
+      'The request makes {changes} changes at once; {limit} are allowed.',
+      '요청이 한 번에 {changes}개를 변경하여 한도 {limit}개를 넘습니다.',
+    ),
+    advice: mendRequest,
+  },
+  'store/busy': {
+    status: 503,
+    exit: 6,
+    retry: 'later',
+    title: s('Too many changes wait for the disk', '디스크를 기다리는 변경이 너무 많습니다'),
+    detail: s(
+      '{waiting} changes already wait for the disk of the store. Machines run on.',
+      '이미 {waiting}개의 변경이 저장소 디스크를 기다립니다. 머신은 계속 실행됩니다.',
+    ),
+    advice: tryLater,
+  },
+  'store/file-exists': {
+    status: 409,
+    exit: 3,
+    retry: 'never',
+    title: s('That file exists', '파일이 이미 있습니다'),
+    detail: s('{path} exists and is not overwritten.', '{path} 파일이 이미 있으며 덮어쓰지 않습니다.'),
+    advice: s('Choose another name.', '다른 이름을 고르십시오.'),
+  },
+  'store/no-file': {
+    status: 404,
+    exit: 4,
+    retry: 'never',
+    title: s('There is no store there', '그곳에 저장소가 없습니다'),
+    detail: s('There is no store at {path}.', '{path}에 저장소가 없습니다.'),
+    advice: s('Check the path.', '경로를 확인하십시오.'),
+  },
 
   // Hosts and guests
   'host/silent': {
