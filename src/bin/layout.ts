@@ -1,0 +1,70 @@
+/** What lies where under the data folder, and to whom it belongs. */
+
+import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { Problem } from '#model/problem.ts'
+
+/**
+ * The controller's own uid where Decant runs as root: the first of the range 1879048192–2147352575 that
+ * systemd's list of uids leaves to nobody (systemd.io/UIDS-GIDS). No account is created.
+ */
+export const controllerUid = 0x7000_0000
+
+export type Layout = {
+  readonly data: string
+  /** Of the supervisor: how to reach this Decant, and the proof of being its administrator. */
+  readonly run: string
+  readonly endpointFile: string
+  readonly tokenFile: string
+  readonly authorityFile: string
+  readonly lockFile: string
+  readonly hostFile: string
+  /** Of the controller: store, ledger, certificate authority. */
+  readonly controller: string
+  /** Of the agent: guests, volumes, images, what it remembers. */
+  readonly agent: string
+  /** Where the two meet: the controller's socket. */
+  readonly link: string
+}
+
+export function layoutOf(data: string): Layout {
+  const run = join(data, 'run')
+  return {
+    data,
+    run,
+    endpointFile: join(run, 'endpoint.json'),
+    tokenFile: join(run, 'admin.token'),
+    authorityFile: join(run, 'authority.pem'),
+    lockFile: join(run, 'lock'),
+    hostFile: join(run, 'host'),
+    controller: join(data, 'controller'),
+    agent: join(data, 'agent'),
+    link: join(data, 'link'),
+  }
+}
+
+/** One folder with exactly this owner and mode. A symbolic link in its place is refused. */
+function folder(path: string, mode: number, owner: number | undefined) {
+  if (!existsSync(path)) mkdirSync(path, { mode })
+  const status = lstatSync(path)
+  if (!status.isDirectory())
+    throw new Problem('setting/invalid', { setting: 'data', why: `${path} is no folder` })
+  if (owner !== undefined && status.uid !== owner) chownSync(path, owner, owner)
+  if ((status.mode & 0o777) !== mode) chmodSync(path, mode)
+}
+
+/** Makes the folders that are missing and sets right whose they are. Problem `setting/invalid` on `data`. */
+export function layOut(layout: Layout, isRoot: boolean) {
+  try {
+    mkdirSync(layout.data, { recursive: true, mode: 0o755 })
+    folder(layout.run, 0o700, undefined)
+    // Guests have uids of their own and must reach their own folders in it.
+    folder(layout.agent, isRoot ? 0o711 : 0o700, undefined)
+    folder(layout.controller, 0o700, isRoot ? controllerUid : undefined)
+    folder(layout.link, 0o700, isRoot ? controllerUid : undefined)
+  } catch (error) {
+    if (error instanceof Problem) throw error
+    const why = `cannot be used: ${error instanceof Error ? error.message : String(error)}`
+    throw new Problem('setting/invalid', { setting: 'data', why }, { cause: error })
+  }
+}
