@@ -9,12 +9,16 @@ import type { Json } from '#base/json.ts'
 
 /** A two-way stream of bytes. Reading ends when the other side is done; both sides may close. */
 export interface ByteChannel {
+  /**
+   * For one reader. Throws `link/lost` when the channel was cut or closed over there before its end, so
+   * that a part never passes for the whole; ends quietly after one's own `close`.
+   */
   readonly bytes: AsyncIterable<Uint8Array>
   /** Resolves when there is room for more. Rejects with `link/lost` once closed. */
   write(bytes: Uint8Array): Promise<void>
   /** Says that no more will be written; the other side's reading ends. */
   end(): void
-  /** Ends both ways at once. */
+  /** Ends both ways at once. May be called again. */
   close(): void
 }
 
@@ -82,9 +86,14 @@ export type Open =
 /** The controller's end of one agent's connection. */
 export interface Session {
   readonly hello: Hello
+  /** Drops it when the connection has ended. Problem `request/too-large` beyond twice a document. */
   send(down: Down): void
+  /** For one reader; ends with the connection. */
   readonly ups: AsyncIterable<Up>
-  /** At most once; problems of the agent arrive as problems. */
+  /**
+   * At most once; problems of the agent arrive as problems (code and facts). `host/silent` after
+   * `timeoutMs`, `link/lost` when the connection ended.
+   */
   ask(ask: Ask, timeoutMs: number): Promise<Uint8Array>
   /** `content`: the agent answers with one JSON line (`{"ok":true}` or a problem) and closes. */
   open(open: Open): Promise<ByteChannel>
@@ -92,7 +101,7 @@ export interface Session {
   close(): void
 }
 
-/** What the agent does with what comes down. */
+/** What the agent does with what comes down. Nothing does before `connect` has resolved. */
 export interface AgentDoor {
   hello(): Hello
   down(down: Down): void
@@ -102,6 +111,7 @@ export interface AgentDoor {
 
 /** The agent's end: says things up while connected; nothing is queued here when it is not. */
 export interface Uplink {
+  /** Drops it when the connection has ended. Problem `request/too-large` beyond twice a document. */
   say(up: Up): void
   readonly closed: Promise<void>
   close(): void
@@ -109,13 +119,20 @@ export interface Uplink {
 
 export interface LinkServer {
   readonly name: string
-  /** Calls back for each agent that proved who it is. */
+  /**
+   * Calls back for each agent that proved who it is; before the first call to this, agents are turned
+   * away. A host that comes again gets a second session: the newer counts, and whoever uses them closes
+   * the older.
+   */
   onSession(call: (session: Session) => void): void
   close(): Promise<void>
 }
 
 export interface LinkClient {
   readonly name: string
-  /** One attempt; problem `link/lost` or `link/refused`. Trying again is the caller's business. */
+  /**
+   * One attempt; problem `link/lost` or `link/refused`. Trying again is the caller's business. The signal
+   * ends the attempt, not the connection.
+   */
   connect(door: AgentDoor, signal: AbortSignal): Promise<Uplink>
 }
