@@ -628,6 +628,25 @@ export const problems = {
     ),
     advice: s('Choose another port, or 0 for any free one.', '다른 포트를 고르거나 0(자동)을 쓰십시오.'),
   },
+  'network/port-forbidden': {
+    status: 409,
+    exit: 3,
+    retry: 'after-change',
+    title: s('The host port is for the administrator', '관리자만 쓸 수 있는 호스트 포트입니다'),
+    detail: s(
+      'Port {port} of the host may be taken by root only, and Decant does not run as root here.',
+      '호스트 포트 {port}은(는) root만 쓸 수 있으며 여기서 Decant는 root가 아닙니다.',
+    ),
+    advice: s('Choose a port from 1024 upward.', '1024 이상의 포트를 고르십시오.'),
+  },
+  'network/address-absent': {
+    status: 409,
+    exit: 3,
+    retry: 'after-change',
+    title: s('The host has no such address', '호스트에 없는 주소입니다'),
+    detail: s('The host has no address {address}.', '호스트에 {address} 주소가 없습니다.'),
+    advice: s('Use 127.0.0.1 or an address of the host.', '127.0.0.1이나 호스트의 주소를 쓰십시오.'),
+  },
 
   // Programs
   'link/refused': {
@@ -678,6 +697,17 @@ export const problems = {
     title: s('Decant does not answer', 'Decant가 응답하지 않습니다'),
     detail: s('{url} does not answer: {why}', '{url}이(가) 응답하지 않습니다: {why}'),
     advice: s('Check the address and the network.', '주소와 네트워크를 확인하십시오.'),
+  },
+  'answer/strange': {
+    status: 502,
+    exit: 1,
+    retry: 'never',
+    title: s('The answer is not understood', '응답을 이해할 수 없습니다'),
+    detail: s('The server answered with something unexpected: {why}.', '서버의 응답이 예상과 다릅니다: {why}.'),
+    advice: s(
+      'Check that the address is that of a Decant of the same version.',
+      '주소가 같은 버전의 Decant인지 확인하십시오.',
+    ),
   },
   'setting/invalid': {
     status: 400,
