@@ -1,12 +1,13 @@
 /** The settings of Decant, from arguments and environment: the only place that names either. */
 
 import { homedir } from 'node:os'
-import { isAbsolute, join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
 import { kebab } from '#base/text.ts'
 import { Name } from '#model/document.ts'
 import { Problem } from '#model/problem.ts'
+import { dataFolder } from '#cli/place.ts'
 
 const whole = (least: number, most: number) =>
   z
@@ -73,18 +74,6 @@ const fields = Object.keys(Settings.shape) as (keyof typeof Settings.shape)[]
 const variable = (field: string) => `DECANT_${field.toUpperCase()}`
 const isSwitch = (field: keyof typeof Settings.shape) => Settings.shape[field].meta()?.value === undefined
 
-/**
- * The folder that holds everything, by one rule for `npm start` and `./decant`: as told, else
- * /var/lib/decant for root, else `decant` in the data folder of the XDG base directory specification.
- */
-export function dataFolder(told: string | undefined, environment: Environment, uid: number): string {
-  const stated = told ?? environment[variable('data')]
-  if (stated !== undefined && stated !== '') return resolve(stated)
-  if (uid === 0) return '/var/lib/decant'
-  const xdg = environment.XDG_DATA_HOME
-  return join(xdg !== undefined && isAbsolute(xdg) ? xdg : join(homedir(), '.local/share'), 'decant')
-}
-
 function fromArguments(argv: readonly string[]): Record<string, string> {
   const { tokens } = parseArgs({
     args: [...argv],
@@ -134,7 +123,11 @@ export function readSettings(argv: readonly string[], environment: Environment, 
       issue?.message ?? 'is not acceptable',
     )
   }
-  return { ...parsed.data, data: dataFolder(parsed.data.data, {}, uid) }
+  const surroundings = { env: environment, isRoot: uid === 0, home: homedir() }
+  const { data, ...others } = parsed.data
+  // What is simulated never meets what is real.
+  const suffix = others.simulate !== undefined && data === undefined ? '-simulated' : ''
+  return { ...others, data: dataFolder(surroundings, data) + suffix }
 }
 
 /** The settings as a table for people. */

@@ -3,6 +3,7 @@
 import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { Problem } from '#model/problem.ts'
+import { endpointFile, tokenFile } from '#cli/place.ts'
 
 /**
  * The controller's own uid where Decant runs as root: the first of the range 1879048192–2147352575 that
@@ -32,8 +33,8 @@ export function layoutOf(data: string): Layout {
   return {
     data,
     run,
-    endpointFile: join(run, 'endpoint.json'),
-    tokenFile: join(run, 'admin.token'),
+    endpointFile: endpointFile(data),
+    tokenFile: tokenFile(data),
     authorityFile: join(run, 'authority.pem'),
     lockFile: join(run, 'lock'),
     hostFile: join(run, 'host'),

@@ -1,0 +1,52 @@
+/**
+ * What the supervisor and its two programs say to each other over the message channel that the kernel
+ * closes when one of them dies. Secrets travel here and nowhere else: not in argv, not in the environment.
+ */
+
+import type { Credentials } from '#drivers/certificates/port.ts'
+import type { ProblemDocument } from '#model/problem.ts'
+
+export type ControllerOrder = {
+  readonly say: 'begin'
+  readonly data: string
+  readonly address: string
+  readonly port: number
+  readonly isSecure: boolean
+  readonly host: string
+  readonly makesHello: boolean
+  /** Simulated hosts and machines in place of an agent; null in earnest. */
+  readonly simulation: { readonly hosts: number; readonly machines: number } | null
+  /** SHA-256 of the local administrator's token, in hex. */
+  readonly tokenHash: string
+  /** Uid to become once all code is loaded; null where that has been done before, or cannot be. */
+  readonly dropTo: number | null
+}
+
+export type AgentOrder = {
+  readonly say: 'begin'
+  readonly data: string
+  readonly host: string
+  readonly credentials: Credentials
+}
+
+export type Order = ControllerOrder | AgentOrder | { readonly say: 'stop' }
+
+/** A guest that ran before its agent started. */
+export type Found = { readonly id: string; readonly name: string; readonly pid: number | null }
+
+export type ControllerReady = {
+  readonly say: 'ready'
+  readonly isFirstStart: boolean
+  /** Path and query that sign the first administrator in, once. */
+  readonly signIn: string
+  /** Certificate of our own authority, PEM. */
+  readonly authority: string
+  readonly agent: Credentials
+}
+
+export type AgentReady = { readonly say: 'ready'; readonly found: readonly Found[] }
+
+export type Word =
+  | ControllerReady
+  | AgentReady
+  | { readonly say: 'failed'; readonly problem: ProblemDocument }
