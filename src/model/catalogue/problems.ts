@@ -668,6 +668,34 @@ export const problems = {
     detail: s('The connection to {peer} was lost.', '{peer}와의 연결이 끊겼습니다.'),
     advice: tryLater,
   },
+  'certificate/damaged': {
+    status: 503,
+    exit: 1,
+    retry: 'after-change',
+    title: s('The certificate authority cannot be used', '인증 기관을 사용할 수 없습니다'),
+    detail: s(
+      'The certificate authority in {file} cannot be used: {why}.',
+      '{file}의 인증 기관을 사용할 수 없습니다: {why}.',
+    ),
+    advice: s(
+      'Restore the file from a backup. Without one, move it away: a new authority is made, which people must trust anew and hosts be invited to again.',
+      '백업에서 파일을 복구하십시오. 백업이 없으면 파일을 옮기십시오. 새 인증 기관이 만들어지며, 다시 신뢰하고 호스트를 다시 초대해야 합니다.',
+    ),
+  },
+  'certificate/refused': {
+    status: 422,
+    exit: 2,
+    retry: 'after-change',
+    title: s('No certificate for this name', '이 이름의 인증서를 만들 수 없습니다'),
+    detail: s(
+      "Decant's authority does not vouch for the name {name}.",
+      'Decant의 인증 기관은 {name} 이름을 보증하지 않습니다.',
+    ),
+    advice: s(
+      'Use a private name or an address, or a certificate from elsewhere.',
+      '내부 이름이나 주소를 쓰거나 다른 곳에서 발급한 인증서를 사용하십시오.',
+    ),
+  },
   'start/port-busy': {
     status: 503,
     exit: 1,
@@ -703,7 +731,10 @@ export const problems = {
     exit: 1,
     retry: 'never',
     title: s('The answer is not understood', '응답을 이해할 수 없습니다'),
-    detail: s('The server answered with something unexpected: {why}.', '서버의 응답이 예상과 다릅니다: {why}.'),
+    detail: s(
+      'The server answered with something unexpected: {why}.',
+      '서버의 응답이 예상과 다릅니다: {why}.',
+    ),
     advice: s(
       'Check that the address is that of a Decant of the same version.',
       '주소가 같은 버전의 Decant인지 확인하십시오.',

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { test } from 'node:test'
+import { obeysNetworkContract } from '#drivers/network/contract.ts'
+import { Problem } from '#model/problem.ts'
+import { openUserNetwork } from './network.ts'
+
+async function listener() {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const bound = server.address()
+  const port = typeof bound === 'object' && bound !== null ? bound.port : 0
+  return { port, free: async () => void (await new Promise((resolve) => server.close(resolve))) }
+}
+
+async function datagrams() {
+  const socket = createSocket('udp4').bind(0, '127.0.0.1')
+  await once(socket, 'listening')
+  const { port } = socket.address()
+  return { port, free: async () => void (await new Promise((resolve) => socket.close(() => resolve(0)))) }
+}
+
+obeysNetworkContract('user', async () => {
+  const open: (() => Promise<void>)[] = []
+  return {
+    network: openUserNetwork(),
+    async occupy(protocol) {
+      const made = protocol === 'tcp' ? await listener() : await datagrams()
+      let isFree = false
+      const free = async () => {
+        if (!isFree) await made.free()
+        isFree = true
+      }
+      open.push(free)
+      return { port: made.port, free }
+    },
+    dispose: async () => void (await Promise.all(open.map((free) => free()))),
+  }
+})
+
+const nic = (address: string, hostPort: number) => ({
+  id: 'net0',
+  network: 'n',
+  driver: 'user' as const,
+  mac: '02:00:00:00:00:01',
+  isRestricted: false,
+  forwards: [{ protocol: 'tcp' as const, address, hostPort, guestPort: 80 }],
+})
+
+test('the same port on two addresses is two ports; every address holds them all', async () => {
+  const network = openUserNetwork()
+  const { port, free } = await listener()
+  await free()
+  await network.plug('a', nic('127.0.0.1', port), [])
+  await network.plug('b', nic('127.0.0.2', port), [])
+  await assert.rejects(
+    network.plug('c', nic('0.0.0.0', port), []),
+    (error) => error instanceof Problem && error.code === 'network/port-busy',
+  )
+})
+
+test('an address that the host does not have is said plainly', async () => {
+  await assert.rejects(
+    openUserNetwork().plug('a', nic('203.0.113.1', 0), []),
+    (error) => error instanceof Problem && error.code === 'network/address-absent',
+  )
+})
