@@ -29,7 +29,11 @@ export class Replica {
   readonly #names = new Map<string, string>()
   readonly #indexes = new Map<string, Index>()
   readonly #listeners = new Set<(seen: readonly Seen[]) => void>()
-  readonly #waiting: { readonly revision: number; readonly resolve: () => void }[] = []
+  readonly #waiting: {
+    readonly revision: number
+    readonly resolve: () => void
+    readonly reject: (why: unknown) => void
+  }[] = []
   #revision = 0
   #broken: unknown
 
@@ -89,7 +93,7 @@ export class Replica {
     if (this.#broken !== undefined)
       throw new Problem('store/failing', { why: 'the watch of the store ended' }, { cause: this.#broken })
     if (this.#revision >= revision) return
-    await new Promise<void>((resolve) => this.#waiting.push({ revision, resolve }))
+    await new Promise<void>((resolve, reject) => this.#waiting.push({ revision, resolve, reject }))
   }
 
   /** Calls back after each commit with all that it changed. Must not throw. */
@@ -103,6 +107,7 @@ export class Replica {
       for await (const commit of this.#store.watch(this.#revision, signal)) this.#take(commit)
     } catch (error) {
       this.#broken = error
+      for (const { reject } of this.#waiting.splice(0)) reject(error)
     }
   }
 

@@ -67,6 +67,8 @@ export const guest = defineKind({
     commandLine: z.string().max(1024),
     disks: z.array(GuestDisk).max(24),
     nics: z.array(GuestNic).max(8),
+    /** The machine's wish as it stood, so that a lost store can be rebuilt from the agents (I-22). */
+    machineSpec: z.record(z.string(), z.json()),
   }),
   status: z.strictObject({
     ...statusBase,

@@ -44,7 +44,9 @@ export const image = defineKind({
   }),
   status: z.strictObject({
     ...statusBase,
-    state: z.enum(['pending', 'waiting', 'uploading', 'building', 'ready', 'failed']).default('pending'),
+    state: z
+      .enum(['pending', 'waiting', 'uploading', 'building', 'ready', 'failed', 'gone'])
+      .default('pending'),
     progress: Progress.nullable().default(null),
     /** Size of the disk that a guest sees, in bytes. */
     virtualBytes: z.number().default(0),

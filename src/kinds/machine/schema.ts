@@ -29,6 +29,7 @@ export const Nic = z.strictObject({
     .meta({ title: 'Forwards', description: 'Ports of the host that lead into the guest' }),
 })
 
+const down = new Set(['stopped', 'crashed', 'stopping'])
 const live = new Set(['starting', 'running', 'paused', 'stopping'])
 
 export const machine = defineKind({
@@ -176,10 +177,8 @@ export const machine = defineKind({
       title: { en: 'Start', ko: '시작' },
       role: 'operator',
       edit: ({ spec, status }) => {
-        const isDown = status.state === 'stopped' || status.state === 'crashed'
-        const isWished = spec.power === 'on' && !isDown
-        if (isWished) return spec
-        // Paused: resuming is no new boot. Down: a boot that has not been tried yet.
+        // What was stopped, or stopped by itself, needs a boot of its own; what is paused only goes on.
+        const isDown = spec.power === 'off' || down.has(status.state)
         const tried = status.guest?.boot ?? 0
         return { ...spec, power: 'on', boot: isDown && tried >= spec.boot ? tried + 1 : spec.boot }
       },

@@ -1,0 +1,31 @@
+/** A placement rule forbids a host, and says why, or prefers it, by a number from 0 to 1. */
+
+import type { Reason } from '#model/plan.ts'
+
+export type Candidate = {
+  readonly name: string
+  readonly isConnected: boolean
+  readonly isSchedulable: boolean
+  readonly architecture: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly freeCpus: number
+  readonly freeMib: number
+  readonly totalMib: number
+  /** Names of the datastores that it reaches. */
+  readonly datastores: readonly string[]
+}
+
+export type Ask = {
+  readonly cpus: number
+  readonly memoryMib: number
+  readonly architecture: string
+  readonly hostLabels: Readonly<Record<string, string>>
+  /** Datastores that must be reached, by name. */
+  readonly datastores: readonly string[]
+}
+
+export type Rule = {
+  readonly name: string
+  readonly forbids?: (host: Candidate, ask: Ask) => Reason | undefined
+  readonly prefers?: (host: Candidate, ask: Ask) => number
+}

@@ -1,0 +1,217 @@
+/**
+ * The agent: alone touches the host. Carries out the wishes it was given, also while the controller is
+ * away, for ever; says what is. Given ports only.
+ */
+
+import { story } from '#model/problem.ts'
+import type { Json } from '#base/json.ts'
+import type { AgentDoor, Down, Uplink } from '#drivers/link/port.ts'
+import { limits } from '#model/limits.ts'
+import { reason } from '#model/plan.ts'
+import { host as hostKind } from '#kinds/host/schema.ts'
+import { pauseMs, WorkQueue } from '#runtime/queue.ts'
+import { round, type Reconciler } from '#runtime/reconcile.ts'
+import { answer, openChannel } from './door.ts'
+import { guestReconciler } from './guests.ts'
+import { AgentReports } from './reports.ts'
+import { imageReconciler, reportDatastore, volumeReconciler } from './storage.ts'
+import { Wishes } from './wishes.ts'
+import { Workshop } from './workshop.ts'
+import type { AgentOptions, AgentPorts } from './world.ts'
+
+export type Agent = {
+  /** Ids of guests that were found running at the start rather than started. */
+  readonly adopted: () => Promise<readonly string[]>
+  /** Stops the agent, never a guest. */
+  readonly stop: () => Promise<void>
+}
+
+/** How often the room in a datastore is looked at. */
+const datastoreEveryMs = 30_000
+/** A connection is tried again after at most this. */
+const reconnectAtMostMs = 5_000
+
+type Parts = {
+  readonly wishes: Wishes
+  readonly reports: AgentReports
+  readonly workshop: Workshop
+  readonly queues: ReturnType<typeof queuesOf>
+}
+
+export async function runAgent(ports: AgentPorts, options: AgentOptions): Promise<Agent> {
+  const abort = new AbortController()
+  const parts = assemble(ports, abort.signal)
+  const { wishes, queues, workshop } = parts
+  const unwatch = ports.hypervisor.onChange((id) => queues.guest.wake(id))
+  for (const kind of ['image', 'volume', 'guest'] as const) {
+    for (const { document } of wishes.of(kind)) queues[kind].wake(document.id)
+  }
+  const working = Promise.all([
+    keepConnected(ports, options, parts, abort.signal),
+    watchDatastores(ports, parts, abort.signal),
+  ])
+  void reportHost(ports, options, parts.reports)
+  return {
+    adopted: () => adoptedGuests(ports, wishes),
+    stop: async () => {
+      abort.abort()
+      unwatch()
+      await Promise.all(Object.values(queues).map((queue) => queue.stop()))
+      await workshop.stop()
+      await working
+      await ports.hypervisor.close()
+    },
+  }
+}
+
+function assemble(ports: AgentPorts, signal: AbortSignal): Parts {
+  const reports = new AgentReports()
+  // The queues and what they work on know each other: what changes a wish wakes its loop.
+  const wake = (kind: string, id: string) => wakeFor(parts, kind, id)
+  const wishes = new Wishes(ports.notebook, wake)
+  const workshop = new Workshop(ports, (image) => wake('image', image))
+  const queues = queuesOf(ports, { wishes, reports, workshop, signal })
+  const parts: Parts = { wishes, reports, workshop, queues }
+  return parts
+}
+
+function queuesOf(
+  ports: AgentPorts,
+  on: { wishes: Wishes; reports: AgentReports; workshop: Workshop; signal: AbortSignal },
+) {
+  return {
+    guest: queueOf(ports, guestReconciler(ports, on)),
+    volume: queueOf(ports, volumeReconciler(ports, on)),
+    image: queueOf(ports, imageReconciler(ports, on)),
+    datastore: new WorkQueue({
+      clock: ports.clock,
+      work: async (id) => {
+        const wish = on.wishes.get('datastore', id)
+        if (wish !== undefined) await reportDatastore(ports, on.reports, wish)
+        return {}
+      },
+      onFault: (id, fault) => ports.log(`datastore ${id}: ${story(fault)}`),
+    }),
+  }
+}
+
+function queueOf<Seen, Step extends { readonly do: string }, Status>(
+  ports: AgentPorts,
+  reconciler: Reconciler<Seen, Step, Status>,
+) {
+  return new WorkQueue({
+    clock: ports.clock,
+    work: (id) => round(reconciler, id, ports.beforeStep),
+    onFault: (id, fault) => ports.log(`${reconciler.name} ${id}: ${story(fault)}`),
+  })
+}
+
+/** Wakes the loop of what changed, and of those that wait for it. */
+function wakeFor({ wishes, queues }: Parts, kind: string, id: string) {
+  if (kind === 'guest' || kind === 'volume' || kind === 'image' || kind === 'datastore') queues[kind].wake(id)
+  if (kind === 'image')
+    for (const { document } of wishes.of('volume'))
+      if (document.resolved?.image === id) queues.volume.wake(document.id)
+}
+
+async function keepConnected(ports: AgentPorts, options: AgentOptions, parts: Parts, signal: AbortSignal) {
+  const incarnation = ports.newId()
+  for (let failures = 0; !signal.aborted; failures++) {
+    try {
+      const uplink = await ports.link.connect(doorOf(ports, options, parts, incarnation), signal)
+      failures = 0
+      parts.reports.connected(uplink)
+      await beat(ports, parts.reports, uplink, signal)
+      parts.reports.disconnected(uplink)
+    } catch (fault) {
+      if (!signal.aborted && (failures === 0 || failures % 20 === 0))
+        ports.log(`the controller does not answer: ${story(fault)}`)
+    }
+    await ports.clock.sleep(Math.min(reconnectAtMostMs, pauseMs(failures)), signal).catch(() => {})
+  }
+}
+
+/** Says that this host is alive, until the connection ends. */
+async function beat(
+  { clock, hypervisor }: AgentPorts,
+  reports: AgentReports,
+  uplink: Uplink,
+  signal: AbortSignal,
+) {
+  const connection = { isOpen: true }
+  void uplink.closed.then(() => (connection.isOpen = false))
+  while (connection.isOpen && !signal.aborted) {
+    const guests = await hypervisor.list()
+    reports.heartbeat(clock.now(), { guests: guests.length })
+    await Promise.race([uplink.closed, clock.sleep(limits.heartbeatMs, signal).catch(() => {})])
+  }
+  uplink.close()
+}
+
+function doorOf(ports: AgentPorts, options: AgentOptions, parts: Parts, incarnation: string): AgentDoor {
+  return {
+    hello: () => ({ host: options.host, incarnation, version: options.version, have: parts.wishes.have() }),
+    down: (down) => void takeDown(ports, options, parts, down),
+    ask: (ask) => answer(ports, parts.wishes, ask),
+    open: (open) => openChannel(ports, parts, open),
+  }
+}
+
+async function takeDown(
+  ports: AgentPorts,
+  options: AgentOptions,
+  { wishes, reports, queues }: Parts,
+  down: Down,
+) {
+  switch (down.say) {
+    case 'wish':
+    case 'forget':
+      return await wishes.take(down).catch((fault) => ports.log(`a wish could not be kept: ${story(fault)}`))
+    case 'received':
+      return reports.received(down.sequence)
+    case 'synced':
+      // A controller that was restored from a backup may know less than it once received.
+      reports.forgetSaid()
+      void reportHost(ports, options, reports)
+      for (const kind of ['datastore', 'image', 'volume', 'guest'] as const)
+        for (const { document } of wishes.of(kind)) queues[kind].wake(document.id)
+      return
+    case 'sync':
+      return
+  }
+}
+
+async function watchDatastores(ports: AgentPorts, { wishes, queues }: Parts, signal: AbortSignal) {
+  while (!signal.aborted) {
+    for (const { document } of wishes.of('datastore')) queues.datastore.wake(document.id)
+    await ports.clock.sleep(datastoreEveryMs, signal).catch(() => {})
+  }
+}
+
+async function reportHost(ports: AgentPorts, options: AgentOptions, reports: AgentReports) {
+  const [accelerator, walls] = await Promise.all([ports.hypervisor.accelerator(), ports.hypervisor.walls()])
+  const missing = walls.filter(({ holds }) => !holds).map(({ name }) => name)
+  const status = {
+    ...hostKind.status.parse({}),
+    ...ports.facts,
+    accelerator: accelerator.name,
+    acceleratorWhy: accelerator.why.slice(0, 400),
+    qemuVersion: accelerator.version,
+    agentVersion: options.version,
+    walls: walls.slice(0, 16),
+    holds: [
+      ...(accelerator.name === 'tcg' ? [reason('host/tcg')] : []),
+      ...(missing.length > 0 ? [reason('host/no-sandbox', { missing: missing.join(', ') })] : []),
+    ],
+  }
+  reports.report({ kind: 'host', id: options.host, generation: 0, status: status as unknown as Json })
+}
+
+async function adoptedGuests({ hypervisor }: AgentPorts, wishes: Wishes): Promise<string[]> {
+  const seen = await Promise.all(
+    (await hypervisor.list()).map(async (id) => ({ id, sight: await hypervisor.observe(id) })),
+  )
+  return seen
+    .filter(({ sight }) => sight.isAdopted && sight.pid !== null)
+    .map(({ id }) => wishes.get('guest', id)?.document.name ?? id)
+}

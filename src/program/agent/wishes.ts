@@ -1,0 +1,97 @@
+/**
+ * The wishes an agent was given, kept on its own disk: it carries them out also while the controller is
+ * away. A wish that the store forgot is kept, unclaimed, and nothing is removed for it (I-22).
+ */
+
+import { isObject, type Json } from '#base/json.ts'
+import type { Document } from '#model/document.ts'
+import type { Down } from '#drivers/link/port.ts'
+import type { Notebook } from '#drivers/notebook/port.ts'
+
+export type Wished = Document<Record<string, unknown>> & {
+  readonly resolved?: Readonly<Record<string, string | null>>
+}
+
+export type Wish = { readonly revision: number; readonly isClaimed: boolean; readonly document: Wished }
+
+export class Wishes {
+  readonly #notebook: Notebook
+  readonly #wishes = new Map<string, Wish>()
+  readonly #onChange: (kind: string, id: string) => void
+
+  constructor(notebook: Notebook, onChange: (kind: string, id: string) => void) {
+    this.#notebook = notebook
+    this.#onChange = onChange
+    for (const key of notebook.keys('wish')) {
+      const wish = notebook.get(key) as unknown as Wish
+      this.#wishes.set(`${wish.document.kind}/${wish.document.id}`, wish)
+    }
+  }
+
+  get(kind: string, id: string): Wish | undefined {
+    return this.#wishes.get(`${kind}/${id}`)
+  }
+
+  of(kind: string): Wish[] {
+    return [...this.#wishes.values()].filter(({ document }) => document.kind === kind)
+  }
+
+  /** What to tell a controller that we have; unclaimed ones too, so that it may claim them again. */
+  have(): Record<string, number> {
+    return Object.fromEntries(
+      [...this.#wishes].map(([key, { revision, isClaimed }]) => [key, isClaimed ? revision : -1]),
+    )
+  }
+
+  async take(down: Extract<Down, { say: 'wish' | 'forget' }>): Promise<void> {
+    if (down.say === 'forget') return await this.#unclaim(down.kind, down.id)
+    const document = wishedFrom(down.wish.document)
+    if (document === undefined) return
+    const before = this.get(document.kind, document.id)
+    // Late and repeated words: only a newer wish counts. A restored store may count from lower numbers,
+    // but then it has first said that it does not know the document.
+    if (before !== undefined && before.isClaimed && before.revision >= down.wish.revision) return
+    await this.#keep({ revision: down.wish.revision, isClaimed: true, document })
+  }
+
+  /** The document is done with: nothing is left of it here, and the store knows. */
+  async drop(kind: string, id: string): Promise<void> {
+    this.#wishes.delete(`${kind}/${id}`)
+    await this.#notebook.remove(`wish/${kind}/${id}`)
+    if (kind !== 'guest') return
+    await this.#notebook.remove(`guest/${id}`)
+    await this.#notebook.remove(`ports/${id}`)
+  }
+
+  async #unclaim(kind: string, id: string) {
+    const wish = this.get(kind, id)
+    if (wish === undefined) return
+    if (isOver(wish.document)) {
+      await this.drop(kind, id)
+      this.#onChange(kind, id)
+    } else if (wish.isClaimed) await this.#keep({ ...wish, isClaimed: false })
+  }
+
+  async #keep(wish: Wish) {
+    const { kind, id } = wish.document
+    await this.#notebook.put(`wish/${kind}/${id}`, wish as unknown as Json)
+    this.#wishes.set(`${kind}/${id}`, wish)
+    this.#onChange(kind, id)
+  }
+}
+
+/** Whether the last wish was to be gone: then being forgotten is the end, not a stray. */
+const isOver = ({ deletingAtMs, spec }: Wished) => deletingAtMs !== null || spec.power === 'gone'
+
+function wishedFrom(value: Json): Wished | undefined {
+  if (
+    !isObject(value) ||
+    typeof value.kind !== 'string' ||
+    typeof value.id !== 'string' ||
+    !isObject(value.spec)
+  )
+    return undefined
+  return /^[a-z-]{1,32}$/.test(value.kind) && /^[0-9a-f-]{36}$/.test(value.id)
+    ? (value as unknown as Wished)
+    : undefined
+}

@@ -1,0 +1,36 @@
+/** What every loop of the agent works with. */
+
+import type { Clock } from '#drivers/clock/port.ts'
+import type { Datastore } from '#drivers/datastore/port.ts'
+import type { Hypervisor } from '#drivers/hypervisor/port.ts'
+import type { ImageMaker } from '#drivers/image/port.ts'
+import type { LinkClient } from '#drivers/link/port.ts'
+import type { Network } from '#drivers/network/port.ts'
+import type { Notebook } from '#drivers/notebook/port.ts'
+import type { HostStatus } from '#kinds/host/schema.ts'
+import type { BeforeStep } from '#runtime/reconcile.ts'
+
+/** What does not change while the host runs. */
+export type HostFacts = Pick<
+  HostStatus,
+  'architecture' | 'cpus' | 'memoryMib' | 'kernel' | 'hostname' | 'bootId'
+>
+
+export type AgentPorts = {
+  readonly link: LinkClient
+  readonly notebook: Notebook
+  readonly hypervisor: Hypervisor
+  /** The datastore of a name on this host, or nothing when this host does not reach it. */
+  readonly datastore: (name: string) => Datastore | undefined
+  readonly network: Network
+  readonly imageMaker: ImageMaker
+  readonly clock: Clock
+  readonly facts: HostFacts
+  readonly newId: () => string
+  /** A word that cannot be guessed, for a guest's proof of life: lower-case letters and digits. */
+  readonly newWord: () => string
+  readonly log: (line: string) => void
+  readonly beforeStep?: BeforeStep
+}
+
+export type AgentOptions = { readonly host: string; readonly version: string }

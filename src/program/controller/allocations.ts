@@ -1,0 +1,126 @@
+/**
+ * What each host has given away, and so which hosts could take one more machine. Kept in memory from the
+ * replica; written as one `allocation` entry a host, with a precondition, so that two placements at the
+ * same moment cannot both take the last room (I-26).
+ */
+
+import type { Document, Stored } from '#model/document.ts'
+import type { Change } from '#drivers/store/port.ts'
+import type { Candidate } from '#engines/placement/rule.ts'
+import type { DatastoreDocument } from '#kinds/datastore/schema.ts'
+import type { HostDocument } from '#kinds/host/schema.ts'
+import type { Allocation } from '#kinds/machine/plan.ts'
+import type { Allocations } from '#kinds/machine/observe.ts'
+import type { Replica, Seen } from '#runtime/replica.ts'
+import { put } from './documents.ts'
+
+type Shares = Readonly<Record<string, Allocation>>
+type AllocationDocument = Document<{ readonly shares: Shares }, Record<string, never>>
+
+export type Totals = { readonly machines: number; readonly cpus: number; readonly memoryMib: number }
+
+export class HostAllocations implements Allocations {
+  readonly #replica: Replica
+  readonly #candidates = new Map<string, Candidate>()
+
+  constructor(replica: Replica) {
+    this.#replica = replica
+    for (const { document } of replica.all('host')) this.#refresh(document.name)
+    replica.onChange((seen) => this.#take(seen))
+  }
+
+  of(host: string, machine: string): Allocation | null {
+    return this.#sharesOf(host)[machine] ?? null
+  }
+
+  candidates(): readonly Candidate[] {
+    return [...this.#candidates.values()]
+  }
+
+  silentSince(host: string): string | null {
+    const stored = this.#replica.find('host', null, host) as Stored<HostDocument> | undefined
+    if (stored === undefined || stored.document.status.state === 'connected') return null
+    return new Date(stored.document.status.sinceMs).toISOString()
+  }
+
+  totals(host: string): Totals {
+    const shares = Object.values(this.#sharesOf(host))
+    return {
+      machines: shares.length,
+      cpus: shares.reduce((sum, { cpus }) => sum + cpus, 0),
+      memoryMib: shares.reduce((sum, { memoryMib }) => sum + memoryMib, 0),
+    }
+  }
+
+  /** Changes that set one machine's share; null takes it back. */
+  change(host: string, machine: string, allocation: Allocation | null): readonly Change[] {
+    const stored = this.#stored(host)
+    const { [machine]: _, ...others } = this.#sharesOf(host)
+    const shares = allocation === null ? others : { ...others, [machine]: allocation }
+    const document = stored?.document ?? blank(host)
+    return [put({ ...document, spec: { shares } }, stored?.revision ?? 0)]
+  }
+
+  #stored(host: string) {
+    return this.#replica.get('allocation', host) as Stored<AllocationDocument> | undefined
+  }
+
+  #sharesOf(host: string): Shares {
+    return this.#stored(host)?.document.spec.shares ?? {}
+  }
+
+  #take(seen: readonly Seen[]) {
+    for (const { kind, before, after } of seen) {
+      const name = (after ?? before)?.document.name
+      if (name !== undefined && (kind === 'host' || kind === 'allocation')) this.#refresh(name)
+      if (kind === 'datastore')
+        for (const { document } of this.#replica.all('host')) this.#refresh(document.name)
+    }
+  }
+
+  #refresh(name: string) {
+    const stored = this.#replica.find('host', null, name) as Stored<HostDocument> | undefined
+    if (stored === undefined) this.#candidates.delete(name)
+    else this.#candidates.set(name, this.#candidate(stored.document))
+  }
+
+  #candidate({ name, labels, spec, status }: HostDocument): Candidate {
+    const { cpus, memoryMib } = this.totals(name)
+    return {
+      name,
+      labels,
+      isConnected: status.state === 'connected',
+      isSchedulable: spec.isSchedulable,
+      architecture: status.architecture,
+      freeCpus: Math.floor(status.cpus * spec.vcpusPerCpu) - cpus,
+      freeMib: status.memoryMib - spec.reserveMib - memoryMib,
+      totalMib: status.memoryMib,
+      datastores: this.#reached(name),
+    }
+  }
+
+  #reached(host: string): string[] {
+    const datastores = [...this.#replica.all('datastore')] as Stored<DatastoreDocument>[]
+    return datastores
+      .filter(({ document }) => document.spec.isShared || document.host === host)
+      .map(({ document }) => document.name)
+  }
+}
+
+const blank = (host: string): AllocationDocument => ({
+  kind: 'allocation',
+  id: host,
+  name: host,
+  project: null,
+  generation: 1,
+  version: 1,
+  createdAtMs: 0,
+  labels: {},
+  description: '',
+  isProtected: false,
+  deletingAtMs: null,
+  owner: null,
+  host: null,
+  spec: { shares: {} },
+  status: {},
+})

@@ -1,0 +1,179 @@
+/**
+ * The controller: serves people, parses what they send, decides. Given ports only; which drivers stand
+ * behind them, and whether time is real, is the business of `bin/` and `sim/`.
+ */
+
+import type { JsonObject } from '#base/json.ts'
+import type { Document } from '#model/document.ts'
+import { Problem, story } from '#model/problem.ts'
+import { kinds } from '#kinds/registry.ts'
+import type { Clock } from '#drivers/clock/port.ts'
+import type { Ledger } from '#drivers/ledger/port.ts'
+import type { LinkServer } from '#drivers/link/port.ts'
+import type { Change, Store } from '#drivers/store/port.ts'
+import { WorkQueue } from '#runtime/queue.ts'
+import { round, type BeforeStep, type Reconciler } from '#runtime/reconcile.ts'
+import { Replica } from '#runtime/replica.ts'
+import type { Desk } from '../desk.ts'
+import { HostAllocations } from './allocations.ts'
+import { Chronicle } from './chronicle.ts'
+import { custodyReconciler } from './custody.ts'
+import { Hosts } from './hosts.ts'
+import { machineReconciler, machinesConcerned, namesOf } from './machines.ts'
+import { Outbox } from './outbox.ts'
+import { rehearseWith } from './rehearse.ts'
+import { Reports } from './reports.ts'
+import { plant } from './seeds.ts'
+import { carriedKinds, Sessions } from './sessions.ts'
+
+export type ControllerPorts = {
+  readonly store: Store
+  readonly ledger: Ledger
+  readonly link: LinkServer
+  readonly clock: Clock
+  readonly newId: () => string
+  readonly log: (line: string) => void
+  readonly beforeStep?: BeforeStep
+}
+
+export type ControllerOptions = {
+  readonly version: string
+  /** Name of the host that this pool starts on; null: hosts come by themselves. */
+  readonly host: string | null
+  readonly withHello: boolean
+  /** Changes that go with the removal of a document, for those who watch. */
+  readonly parting?: (document: Document) => readonly Change[]
+}
+
+export type Controller = { readonly desk: Desk; readonly stop: () => Promise<void> }
+
+/** Resolves once the store is read, the seeds are planted and agents may come. */
+export async function runController(ports: ControllerPorts, options: ControllerOptions): Promise<Controller> {
+  const abort = new AbortController()
+  const replica = indexed(new Replica(ports.store, [...kinds.map(({ name }) => name), 'allocation']))
+  await replica.start(abort.signal)
+  await plant(replica, {
+    newId: ports.newId,
+    nowMs: ports.clock.now(),
+    host: options.host,
+    withHello: options.withHello,
+  })
+  const parts = assemble(ports, options, replica)
+  const { hosts, sessions, outbox, queues } = parts
+  const watching = hosts.watch((host) => sessions.isConnected(host), abort.signal)
+  ports.link.onSession((session) => sessions.welcome(session))
+  outbox.wake()
+  for (const { document } of replica.all('machine')) queues.machine.wake(document.id)
+  for (const kind of ['volume', 'image'] as const)
+    for (const { document } of replica.all(kind)) queues[kind].wake(document.id)
+  return {
+    desk: deskOf(ports, options, replica, parts),
+    stop: async () => {
+      outbox.stop()
+      await Promise.all(Object.values(queues).map((queue) => queue.stop()))
+      sessions.close()
+      abort.abort()
+      await watching
+    },
+  }
+}
+
+type Parts = ReturnType<typeof assemble>
+
+function assemble(ports: ControllerPorts, options: ControllerOptions, replica: Replica) {
+  const { clock, ledger, newId } = ports
+  const chronicle = new Chronicle(ledger, clock, newId)
+  const allocations = new HostAllocations(replica)
+  const hosts = new Hosts({ replica, clock, allocations, chronicle })
+  const reports = new Reports(replica, hosts, chronicle)
+  const release = options.parting ?? (() => [])
+  const sessions = new Sessions(replica, {
+    onConnect: (host) => void hosts.connected(host).catch((fault) => ports.log(story(fault))),
+    onLost: (host) => ports.log(`host ${host}: connection lost`),
+    onUp: (host, up) => reports.take(host, up),
+  })
+  const isConnected = (host: string) => sessions.isConnected(host)
+  const queues = {
+    machine: queueOf(ports, machineReconciler({ replica, allocations, chronicle, clock, newId, release })),
+    volume: queueOf(ports, custodyReconciler('volume', { replica, allocations, isConnected, release })),
+    image: queueOf(ports, custodyReconciler('image', { replica, allocations, isConnected, release })),
+  }
+  replica.onChange((seen) => {
+    for (const change of seen) {
+      for (const id of machinesConcerned(replica, change)) queues.machine.wake(id)
+      if (change.kind === 'volume' || change.kind === 'image') queues[change.kind].wake(change.id)
+      if (change.kind === 'host' || change.kind === 'datastore') wakeUnassigned(replica, queues)
+    }
+  })
+  return {
+    chronicle,
+    allocations,
+    hosts,
+    reports,
+    sessions,
+    queues,
+    outbox: new Outbox(ports.store, ledger, clock),
+  }
+}
+
+function queueOf<Seen, Step extends { readonly do: string }, Status>(
+  ports: ControllerPorts,
+  reconciler: Reconciler<Seen, Step, Status>,
+) {
+  return new WorkQueue({
+    clock: ports.clock,
+    work: (id) => round(reconciler, id, ports.beforeStep),
+    onFault: (id, fault) => ports.log(`${reconciler.name} ${id}: ${story(fault)}`),
+  })
+}
+
+function wakeUnassigned(replica: Replica, queues: { readonly volume: WorkQueue; readonly image: WorkQueue }) {
+  for (const kind of ['volume', 'image'] as const) {
+    for (const { document } of replica.by('unassigned', kind)) queues[kind].wake(document.id)
+    for (const { document } of replica.by('unassigned-image', kind)) queues[kind].wake(document.id)
+  }
+}
+
+/** The indexes by which the loops find what belongs together. */
+function indexed(replica: Replica): Replica {
+  replica.index('guest-of', 'guest', ({ owner }) => (owner === null ? [] : [owner]))
+  replica.index('volume-of', 'volume', ({ owner }) => (owner === null ? [] : [owner]))
+  replica.index('machines-naming', 'machine', namesOf)
+  replica.index('machines-on', 'machine', ({ host }) => [host ?? ''])
+  replica.index('unassigned', 'volume', ({ host }) => (host === null ? ['volume'] : []))
+  replica.index('unassigned-image', 'image', ({ host }) => (host === null ? ['image'] : []))
+  for (const kind of carriedKinds) {
+    replica.index(`carried-by-${kind}`, kind, ({ host }) => (host === null ? [] : [host]))
+  }
+  return replica
+}
+
+function deskOf(ports: ControllerPorts, options: ControllerOptions, replica: Replica, parts: Parts): Desk {
+  const { hosts, sessions, reports, outbox, allocations } = parts
+  return {
+    version: options.version,
+    replica,
+    store: ports.store,
+    ledger: ports.ledger,
+    clock: ports.clock,
+    newId: ports.newId,
+    live: (kind, id) => (kind === 'host' ? hosts.live(id) : undefined),
+    ask: (host, ask) => sessions.ask(host, ask),
+    open: (host, open) => sessions.open(host, open),
+    rehearse: rehearseWith(replica, allocations),
+    act: async (signal, document, input) => await act(reports, { signal, document, input }),
+    audited: () => outbox.wake(),
+  }
+}
+
+async function act(
+  reports: Reports,
+  { signal, document, input }: { signal: string; document: Document; input: JsonObject },
+): Promise<JsonObject> {
+  if (document.kind !== 'host' || signal !== 'adopt') throw new Problem('request/not-found')
+  const adopted = await reports.adopt(
+    document.name,
+    typeof input.guest === 'string' ? input.guest : undefined,
+  )
+  return { adopted }
+}

@@ -1,0 +1,101 @@
+/** The loop of machines: joins their planner to the replica, the store and the ledger. */
+
+import { same } from '#base/json.ts'
+import type { Document, Stored } from '#model/document.ts'
+import { planMachine, type MachineStep } from '#kinds/machine/plan.ts'
+import { machineHands } from '#kinds/machine/execute.ts'
+import { observeMachine, type MachineSeen } from '#kinds/machine/observe.ts'
+import { reportMachine } from '#kinds/machine/report.ts'
+import type { MachineDocument, MachineStatus } from '#kinds/machine/schema.ts'
+import type { Change } from '#drivers/store/port.ts'
+import type { Clock } from '#drivers/clock/port.ts'
+import type { Replica, Seen } from '#runtime/replica.ts'
+import type { Reconciler } from '#runtime/reconcile.ts'
+import type { HostAllocations } from './allocations.ts'
+import { put } from './documents.ts'
+import type { Chronicle } from './chronicle.ts'
+
+export type MachineLoop = {
+  readonly replica: Replica
+  readonly allocations: HostAllocations
+  readonly chronicle: Chronicle
+  readonly clock: Clock
+  readonly newId: () => string
+  readonly release: (document: Document) => readonly Change[]
+}
+
+export function machineReconciler(on: MachineLoop): Reconciler<MachineSeen, MachineStep, MachineStatus> {
+  const { replica, allocations, clock } = on
+  return {
+    name: 'machine',
+    observe: async (id) => {
+      const stored = replica.get('machine', id) as Stored<MachineDocument> | undefined
+      return stored === undefined
+        ? undefined
+        : observeMachine(stored.document, stored.revision, replica, allocations)
+    },
+    plan: (seen) => planMachine(seen.machine.spec, seen),
+    report: (seen, plan) => reportMachine(seen.machine.spec, seen, plan, clock.now()),
+    hands: (seen) =>
+      machineHands(seen, {
+        commit: (changes) => replica.commit(changes),
+        newId: on.newId,
+        nowMs: clock.now(),
+        allocate: (host, machine, allocation) => allocations.change(host, machine, allocation),
+        release: on.release,
+      }),
+    tell: async (seen, status) => {
+      const { machine, revisions } = seen
+      if (same(machine.status, status)) return
+      await replica.commit([put({ ...machine, status }, revisions.machine)])
+      if (status.state !== machine.status.state) on.chronicle.stateChanged(machine, status.state)
+    },
+  }
+}
+
+/** Ids of the machines that a change may concern. */
+export function machinesConcerned(replica: Replica, { kind, id, before, after }: Seen): readonly string[] {
+  const document = (after ?? before)?.document
+  if (document === undefined) return []
+  switch (kind) {
+    case 'machine':
+      return [id]
+    case 'guest':
+    case 'volume':
+      return [
+        ...(document.owner === null ? [] : [document.owner]),
+        ...idsBy(replica, 'machines-naming', `volume/${document.name}`),
+      ]
+    case 'image':
+      return idsBy(replica, 'machines-naming', `image/${document.name}`)
+    case 'network':
+      return idsBy(replica, 'machines-naming', `network/${document.name}`)
+    case 'host':
+      return isOnlyFigures(before, after)
+        ? []
+        : [...idsBy(replica, 'machines-on', document.name), ...idsBy(replica, 'machines-on', '')]
+    default:
+      return []
+  }
+}
+
+/** A host whose state, labels and wish are as before: no machine need look again. */
+function isOnlyFigures(before: Stored | undefined, after: Stored | undefined) {
+  const [was, is] = [before?.document, after?.document]
+  if (was === undefined || is === undefined || was.generation !== is.generation) return false
+  return (was.status as { state?: string }).state === (is.status as { state?: string }).state
+}
+
+const idsBy = (replica: Replica, index: string, key: string) =>
+  replica.by(index, key).map(({ document }) => document.id)
+
+/** The names by which a machine refers to others, for waking it when they change. */
+export function namesOf(document: Document): string[] {
+  const { spec } = document as MachineDocument
+  const plain = (name: string) => name.slice(name.indexOf('/') + 1)
+  return [
+    ...(spec.image === null ? [] : [`image/${plain(spec.image)}`]),
+    ...spec.disks.map((name) => `volume/${plain(name)}`),
+    ...spec.nics.map(({ network }) => `network/${plain(network)}`),
+  ]
+}

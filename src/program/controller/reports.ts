@@ -1,0 +1,156 @@
+/** Takes in what agents say: statuses into the store when they differ, strays into view for adoption. */
+
+import { isObject, type Json, type JsonObject } from '#base/json.ts'
+import type { Document } from '#model/document.ts'
+import type { Up } from '#drivers/link/port.ts'
+import { kindNamed } from '#kinds/registry.ts'
+import type { GuestStatus } from '#kinds/guest/schema.ts'
+import type { HostStatus } from '#kinds/host/schema.ts'
+import type { Replica } from '#runtime/replica.ts'
+import { created, edited } from './documents.ts'
+import type { Hosts } from './hosts.ts'
+import type { Chronicle } from './chronicle.ts'
+
+type Report = Extract<Up, { say: 'report' }>
+
+export class Reports {
+  readonly #replica: Replica
+  readonly #hosts: Hosts
+  readonly #chronicle: Chronicle
+  /** Documents that agents hold and the store does not know, by host and id (I-22). */
+  readonly #strays = new Map<string, Map<string, { readonly document: Document; readonly status: Json }>>()
+
+  constructor(replica: Replica, hosts: Hosts, chronicle: Chronicle) {
+    this.#replica = replica
+    this.#hosts = hosts
+    this.#chronicle = chronicle
+  }
+
+  async take(host: string, up: Up): Promise<void> {
+    this.#hosts.heard(
+      host,
+      up.say === 'heartbeat' && isObject(up.usage) ? { ...up.usage, heardAtMs: up.atMs } : undefined,
+    )
+    if (up.say === 'report') await this.#report(host, up)
+    if (up.say === 'event') this.#event(host, up)
+  }
+
+  /** Makes strays documents of the store again; `guest` names one guest, else all are taken. */
+  async adopt(host: string, guest: string | undefined): Promise<string[]> {
+    const strays = this.#strays.get(host) ?? new Map<string, never>()
+    const wanted = [...strays.values()]
+      .map(({ document }) => document)
+      .filter((document) => guest === undefined || belongs(document, guest))
+    const names: string[] = []
+    for (const document of wanted) {
+      if (this.#replica.get(document.kind, document.id) === undefined)
+        await this.#replica.commit(created(this.#unique(document)))
+      strays.delete(document.id)
+      if (document.kind === 'guest') names.push(await this.#machineOf(document))
+    }
+    await this.#showStrays(host)
+    return names
+  }
+
+  async #report(host: string, { kind, id, status, document }: Report) {
+    const parsed = kindNamed(kind)?.status.safeParse(status)
+    if (parsed === undefined || !parsed.success) return
+    if (kind === 'host') return await this.#hostFacts(host, parsed.data)
+    if (this.#replica.get(kind, id) !== undefined) {
+      await edited(this.#replica, { kind, id }, (now) => accepted(now, host, parsed.data))
+    } else if (isObject(document)) {
+      this.#keepStray(host, document as unknown as Document, status)
+      await this.#showStrays(host)
+    }
+  }
+
+  /** What an agent says of its host; whether it is connected, and what is given away, we know ourselves. */
+  async #hostFacts(host: string, facts: JsonObject | Record<string, unknown>) {
+    const stored = this.#replica.find('host', null, host)
+    if (stored === undefined) return
+    const { state: _, sinceMs: __, allocated: ___, unclaimed: ____, conditions: _____, ...own } = facts
+    await edited(this.#replica, stored.document, (now) => ({
+      ...now,
+      status: { ...(now.status as object), ...own },
+    }))
+  }
+
+  #event(host: string, { kind, objectId, type, facts }: Extract<Up, { say: 'event' }>) {
+    const document = this.#replica.get(kind, objectId)?.document
+    if (document === undefined) return
+    const plain = Object.fromEntries(
+      Object.entries(isObject(facts) ? facts : {}).filter(([, value]) => typeof value !== 'object'),
+    ) as Record<string, string>
+    this.#chronicle.note(
+      document,
+      type,
+      { ...plain, host },
+      `${kind} ${document.name}: ${type.split('.').at(-1) ?? type}`,
+    )
+  }
+
+  #keepStray(host: string, document: Document, status: Json) {
+    const strays = this.#strays.get(host) ?? new Map<string, { document: Document; status: Json }>()
+    this.#strays.set(host, strays)
+    if (strays.size < 4096) strays.set(document.id, { document: { ...document, status }, status })
+  }
+
+  async #showStrays(host: string) {
+    const stored = this.#replica.find('host', null, host)
+    if (stored === undefined) return
+    const guests = [...(this.#strays.get(host)?.values() ?? [])].filter(
+      ({ document }) => document.kind === 'guest',
+    )
+    const unclaimed = guests.slice(0, 1024).map(({ document, status }) => ({
+      guest: document.id,
+      machine: document.name,
+      project: document.project ?? '',
+      pid: (status as unknown as GuestStatus).pid,
+      phase: (status as unknown as GuestStatus).phase,
+    }))
+    await edited(this.#replica, stored.document, (now) => ({
+      ...now,
+      status: { ...(now.status as HostStatus), unclaimed },
+    }))
+  }
+
+  /** The machine that a stray guest is the body of, made again from the wish that the guest carries. */
+  async #machineOf(guest: Document): Promise<string> {
+    const { machine, machineSpec, epoch } = guest.spec as {
+      machine: string
+      machineSpec: object
+      epoch: number
+    }
+    const kind = kindNamed('machine')
+    if (kind === undefined || this.#replica.get('machine', machine) !== undefined) return guest.name
+    const status = { ...kind.status.parse({}), epoch, host: guest.host }
+    const document = this.#unique({
+      ...guest,
+      kind: 'machine',
+      id: machine,
+      owner: null,
+      spec: kind.spec.parse(machineSpec),
+      status,
+      generation: 1,
+    })
+    await this.#replica.commit(created(document))
+    return document.name
+  }
+
+  /** The document under a name of its own: its old one may have been given away meanwhile. */
+  #unique(document: Document): Document {
+    const { resolved: _, ...own } = document as Document & { resolved?: unknown }
+    const isTaken = this.#replica.find(document.kind, document.project, document.name) !== undefined
+    return isTaken ? { ...own, name: `${document.name.slice(0, 50)}-${document.id.slice(0, 8)}` } : own
+  }
+}
+
+/** The document with the status that its host reports; unchanged when another host speaks, or an old body. */
+function accepted(now: Document, host: string, status: Record<string, unknown>): Document {
+  if (now.host !== host) return now
+  const seenEpoch = (now.status as { epoch?: number }).epoch ?? 0
+  const epoch = typeof status.epoch === 'number' ? status.epoch : seenEpoch
+  return epoch < seenEpoch ? now : { ...now, status }
+}
+
+const belongs = (document: Document, guest: string) => document.id === guest || document.kind !== 'guest'

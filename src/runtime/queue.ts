@@ -1,0 +1,113 @@
+/**
+ * Work to do, by key. A key waits at most once, is worked on by one at a time, and comes again later
+ * when its work asks for that or fails: then after growing pauses.
+ */
+
+import type { Clock } from '#drivers/clock/port.ts'
+
+export type Round = { readonly againMs?: number }
+
+const firstPauseMs = 250
+const longestPauseMs = 30_000
+
+type Entry = {
+  isQueued: boolean
+  isWorking: boolean
+  isStale: boolean
+  failures: number
+  cancel?: (() => void) | undefined
+}
+
+export class WorkQueue {
+  readonly #clock: Clock
+  readonly #work: (key: string) => Promise<Round>
+  readonly #onFault: (key: string, fault: unknown) => void
+  readonly #entries = new Map<string, Entry>()
+  readonly #ready: string[] = []
+  readonly #concurrency: number
+  #working = 0
+  #isStopped = false
+  #idle: (() => void)[] = []
+
+  constructor(options: {
+    clock: Clock
+    work: (key: string) => Promise<Round>
+    onFault: (key: string, fault: unknown) => void
+    concurrency?: number
+  }) {
+    this.#clock = options.clock
+    this.#work = options.work
+    this.#onFault = options.onFault
+    this.#concurrency = options.concurrency ?? 16
+  }
+
+  /** Keys waiting or in work. */
+  get size() {
+    return this.#ready.length + this.#working
+  }
+
+  /** Asks for a round of `key` now, or right after the one in work. */
+  wake(key: string) {
+    if (this.#isStopped) return
+    const entry = this.#entries.get(key) ?? { isQueued: false, isWorking: false, isStale: false, failures: 0 }
+    this.#entries.set(key, entry)
+    entry.cancel?.()
+    entry.cancel = undefined
+    if (entry.isWorking) entry.isStale = true
+    else if (!entry.isQueued) {
+      entry.isQueued = true
+      this.#ready.push(key)
+    }
+    this.#pump()
+  }
+
+  /** Starts nothing more and resolves when the rounds in work are over. */
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    for (const entry of this.#entries.values()) entry.cancel?.()
+    this.#ready.length = 0
+    if (this.#working > 0) await new Promise<void>((resolve) => this.#idle.push(resolve))
+  }
+
+  #pump() {
+    while (!this.#isStopped && this.#working < this.#concurrency) {
+      const key = this.#ready.shift()
+      if (key === undefined) return
+      const entry = this.#entries.get(key)
+      if (entry !== undefined) void this.#run(key, entry)
+    }
+  }
+
+  async #run(key: string, entry: Entry) {
+    entry.isQueued = false
+    entry.isWorking = true
+    entry.isStale = false
+    this.#working++
+    const againMs = await this.#attempt(key, entry)
+    this.#working--
+    entry.isWorking = false
+    if (this.#isStopped) {
+      if (this.#working === 0) for (const resolve of this.#idle.splice(0)) resolve()
+      return
+    }
+    if (entry.isStale) this.wake(key)
+    else if (againMs === undefined) this.#entries.delete(key)
+    else entry.cancel = this.#clock.after(againMs, () => this.wake(key))
+    this.#pump()
+  }
+
+  async #attempt(key: string, entry: Entry): Promise<number | undefined> {
+    try {
+      const { againMs } = await this.#work(key)
+      entry.failures = 0
+      return againMs
+    } catch (fault) {
+      this.#onFault(key, fault)
+      return pauseMs(entry.failures++)
+    }
+  }
+}
+
+/** How long to wait after the n-th failure in a row, in milliseconds: 250, 500, … up to 30,000. */
+export const pauseMs = (failures: number) =>
+  Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(failures, 20))
