@@ -6,7 +6,7 @@
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, lstatSync, readlinkSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { controllerUid, type Layout } from './layout.ts'
 
 export type Cell = {
@@ -36,17 +36,25 @@ const etc = [
   'ca-certificates',
 ].flatMap((name) => ['--ro-bind-try', `/etc/${name}`, `/etc/${name}`])
 
+/** The folders that lead to a path, outermost first. */
+const leadingTo = (path: string): string[] =>
+  path === '/' ? [] : [...leadingTo(dirname(path)), ...(dirname(path) === '/' ? [] : [dirname(path)])]
+
 /** bubblewrap's words for the file system that the controller sees. */
-const sight = (checkout: string, { data, controller, link }: Layout) =>
-  [
+function sight(checkout: string, { controller, data, link }: Layout): string[] {
+  // Left to itself, bubblewrap makes leading folders that only root may enter.
+  const leading = new Set(['/etc', ...[checkout, controller, link].flatMap(leadingTo)])
+  return [
     ['--ro-bind', '/usr', '/usr'],
     rootFolders,
+    ['--dev', '/dev', '--proc', '/proc', '--perms', '1777', '--tmpfs', '/tmp'],
+    [...leading].flatMap((path) => ['--perms', '0755', '--dir', path]),
     etc,
-    ['--dev', '/dev', '--proc', '/proc', '--tmpfs', '/tmp'],
     ['--ro-bind', checkout, checkout],
     ['--bind', controller, controller, '--bind', link, link],
     ['--chdir', data],
   ].flat()
+}
 
 const rights = (uid: number | null) => [
   'setpriv',
@@ -80,9 +88,7 @@ const isReadable = (path: string) => (statSync(path).mode & 0o004) !== 0
 export function cellFor(program: readonly string[], checkout: string, layout: Layout, isRoot: boolean): Cell {
   const [first = '', ...rest] = program
   if (!isRoot) return { argv: [first, ...rest], dropTo: null, lack: null }
-  const isLoadable = [first, join(checkout, 'package.json'), join(checkout, 'src/bin/controller.ts')].every(
-    isReadable,
-  )
+  const isLoadable = [...program, join(checkout, 'package.json')].every(isReadable)
   const uid = isLoadable ? controllerUid : null
   const walls = bubblewrap(sight(checkout, layout))
   const [cell, ...within] = [...walls, ...rights(uid)]
