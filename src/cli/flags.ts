@@ -1,0 +1,139 @@
+/** Flags as readings of a schema: one for each field that fits a flag, named after it without its unit. */
+
+import { quantityFrom, type Unit } from '#base/quantity.ts'
+import { kebab } from '#base/text.ts'
+import type { Kind } from '#model/kind.ts'
+import type { Flag } from './command.ts'
+import { isScalar, plain, schemaOf, type Schema } from './schema.ts'
+
+export type FieldFlag = Flag & {
+  /** Dotted path within the spec. */
+  readonly path: string
+  readonly shape: 'one' | 'list' | 'record'
+  /** The value in the unit of the field; nothing when the text is not one. `nowMs` for moments. */
+  readonly read: (text: string, nowMs: number) => unknown
+  /** What is wanted, for the problem. */
+  readonly wanted: string
+}
+
+const suffixes: Readonly<Record<string, RegExp>> = {
+  MiB: /Mib$/,
+  seconds: /Seconds$/,
+  bytes: /Bytes$/,
+  GiB: /Gib$/,
+}
+const units: Readonly<Record<string, string>> = { MiB: '512MiB', GiB: '10GiB', bytes: '1GiB', seconds: '30s' }
+
+/** `memoryMib` → `memory`, `isShared` → `shared`, `hostLabels` → `host-label`. */
+function flagName(path: readonly string[], { unit, type }: Schema): string {
+  const last = path.at(-1) ?? ''
+  const bare = last
+    .replace(suffixes[unit ?? ''] ?? /$^/, '')
+    .replace(type === 'boolean' ? /^is(?=[A-Z])/ : /$^/, '')
+  const isMany = type === 'array' || type === 'object'
+  const single = isMany ? bare.replace(/s$/, '') : bare.replace(/AtMs$/, 'At')
+  return kebab([...path.slice(0, -1), single].join('-'))
+}
+
+const isMoment = (path: readonly string[]) => path.at(-1)?.endsWith('AtMs') === true
+
+function momentFrom(text: string, nowMs: number): number | undefined {
+  const seconds = /^\+?\d+(\.\d+)?[a-z]+$/.test(text)
+    ? quantityFrom(text.replace('+', ''), 'seconds')
+    : undefined
+  if (seconds !== undefined) return Math.round(nowMs + seconds * 1000)
+  const atMs = Date.parse(text)
+  return Number.isNaN(atMs) ? undefined : atMs
+}
+
+function scalarFrom(schema: Schema, text: string): unknown {
+  if (schema.enum !== undefined) return schema.enum.includes(text) ? text : undefined
+  if (schema.type === 'boolean') return text === 'true' ? true : text === 'false' ? false : undefined
+  if (schema.type === 'string') return text
+  const number = schema.unit === undefined ? numberFrom(text) : quantityFrom(text, schema.unit as Unit)
+  return number !== undefined && schema.type === 'integer' && !Number.isInteger(number) ? undefined : number
+}
+
+const numberFrom = (text: string) => (/^-?\d+(\.\d+)?$/.test(text) ? Number(text) : undefined)
+
+function pairFrom(schema: Schema, text: string): unknown {
+  const equals = text.indexOf('=')
+  if (equals <= 0) return undefined
+  const value = scalarFrom(schema, text.slice(equals + 1))
+  return value === undefined ? undefined : [text.slice(0, equals), value]
+}
+
+const wantedOf = (schema: Schema): string =>
+  schema.enum !== undefined
+    ? schema.enum.join(' | ')
+    : schema.unit !== undefined
+      ? `a quantity such as ${units[schema.unit] ?? schema.unit}`
+      : ({ integer: 'a whole number', number: 'a number', boolean: 'true or false' }[schema.type ?? ''] ??
+        'a text')
+
+const placeholder = (schema: Schema) =>
+  schema.enum?.join('|') ?? units[schema.unit ?? ''] ?? (schema.type === 'string' ? 'TEXT' : 'N')
+
+const summaryOf = ({ title, description }: Schema) => description ?? title ?? ''
+
+type Field = { readonly path: readonly string[]; readonly whole: Schema }
+
+/** The flag of one field; several for an object of plain fields; none for what needs `--set`. */
+function flagsOf({ path, whole }: Field, taken: (name: string) => string): FieldFlag[] {
+  const { schema, isNullable } = plain(whole)
+  const base = { path: path.join('.'), summary: summaryOf(whole) }
+  const name = () => taken(flagName(path, schema))
+  if (isMoment(path)) {
+    const read = (text: string, nowMs: number) => (text === 'none' ? null : momentFrom(text, nowMs))
+    const wanted = 'a time such as 2030-01-31 or 30d'
+    return [{ ...base, name: name(), value: 'TIME', shape: 'one', read, wanted }]
+  }
+  if (isScalar(schema)) {
+    const read = (text: string) =>
+      isNullable && (text === '' || text === 'none') ? null : scalarFrom(schema, text)
+    const choices = schema.enum === undefined ? {} : { choices: schema.enum }
+    const value = schema.type === 'boolean' ? {} : { value: placeholder(schema) }
+    return [{ ...base, ...value, ...choices, name: name(), shape: 'one', read, wanted: wantedOf(schema) }]
+  }
+  if (schema.items !== undefined && isScalar(schema.items)) {
+    const { items } = schema
+    const read = (text: string) => scalarFrom(items, text)
+    const many = { value: placeholder(items), isRepeatable: true, shape: 'list' } as const
+    return [{ ...base, ...many, name: name(), read, wanted: wantedOf(items) }]
+  }
+  if (schema.properties !== undefined) return fieldsOf(schema, path).flatMap((field) => flagsOf(field, taken))
+  if (typeof schema.additionalProperties !== 'object') return []
+  const values = schema.additionalProperties
+  const read = (text: string) => pairFrom(values, text)
+  return [
+    {
+      ...base,
+      name: name(),
+      value: 'KEY=VALUE',
+      isRepeatable: true,
+      shape: 'record',
+      read,
+      wanted: 'KEY=VALUE',
+    },
+  ]
+}
+
+const fieldsOf = (schema: Schema, path: readonly string[] = []): Field[] =>
+  Object.entries(schema.properties ?? {}).map(([name, whole]) => ({ path: [...path, name], whole }))
+
+/**
+ * The flags of a schema's fields. A name that every command has already (`--format`) is told apart by
+ * the noun before it: `--image-format`.
+ */
+export function fieldFlags(schema: Schema, noun: string, reserved: ReadonlySet<string>): FieldFlag[] {
+  const taken = (name: string) => (reserved.has(name) ? `${noun}-${name}` : name)
+  return fieldsOf(schema).flatMap((field) => flagsOf(field, taken))
+}
+
+/** The flags of a kind's spec, with the kinds whose names complete them. */
+export function specFlags(kind: Kind, reserved: ReadonlySet<string>): FieldFlag[] {
+  return fieldFlags(schemaOf(kind.spec), kind.name, reserved).map((flag) => {
+    const names = kind.references[flag.path] ?? kind.references[`${flag.path}.[]`]
+    return names === undefined ? flag : { ...flag, names, value: 'NAME' }
+  })
+}
