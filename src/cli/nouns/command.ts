@@ -1,0 +1,57 @@
+/** Each kind as a command: `decant KIND ACTION …`. */
+
+import type { Kind } from '#model/kind.ts'
+import { kinds } from '#kinds/registry.ts'
+import { argumentsFrom, usage } from '../arguments.ts'
+import type { Command, Context } from '../command.ts'
+import { nearest } from '../nearest.ts'
+import { actActions } from './acts.ts'
+import { createAction, editAction } from './create.ts'
+import { deleteAction } from './delete.ts'
+import { importAction } from './import.ts'
+import { listAction } from './list.ts'
+import type { Action } from './noun.ts'
+import { showAction } from './show.ts'
+
+const withContent = new Set(['image'])
+
+/** All that can be done with objects of a kind. */
+export const actionsOf = (kind: Kind): readonly Action[] => [
+  listAction(kind),
+  showAction(kind),
+  ...(kind.access.write === 'system' ? [] : [createAction(kind), editAction(kind), deleteAction(kind)]),
+  ...(withContent.has(kind.name) ? [importAction(kind)] : []),
+  ...actActions(kind),
+]
+
+async function run(kind: Kind, argv: readonly string[], context: Context): Promise<number> {
+  const actions = actionsOf(kind)
+  const names = actions.map(({ name }) => name)
+  const [word = 'list', ...rest] = argv
+  const action = actions.find(({ name }) => name === word)
+  if (action !== undefined)
+    return action.run(argumentsFrom(rest, action.flags(), context.options.language), context)
+  const near = nearest(word, names)
+  const command = `${kind.name} ${word}`
+  throw near === undefined
+    ? usage(context.options.language, 'command-unknown', { command })
+    : usage(context.options.language, 'command-nearest', { command, near: `${kind.name} ${near}` })
+}
+
+const commandOf = (kind: Kind): Command => ({
+  name: kind.name,
+  summary: { en: kind.summary, ko: kind.title.ko },
+  usage: `${kind.name} ${actionsOf(kind)
+    .map(({ name }) => name)
+    .join('|')}`,
+  run: (argv, context) => run(kind, argv, context),
+})
+
+/** A kind by its name or its plural. */
+export const kindCalled = (word: string): Kind | undefined =>
+  kinds.find(({ name, plural }) => name === word || plural === word)
+
+export function nounCommand(word: string): Command | undefined {
+  const kind = kindCalled(word)
+  return kind === undefined ? undefined : commandOf(kind)
+}
