@@ -3,6 +3,7 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { test } from 'node:test'
 import { memoryDisk } from '#drivers/store/memory/store.ts'
+import type { HostDocument } from '#kinds/host/schema.ts'
 import { machine as machineKind, type MachineDocument } from '#kinds/machine/schema.ts'
 import type { Document } from '#model/document.ts'
 import { create, edit, state, together, until, wished } from './bench.ts'
@@ -14,6 +15,9 @@ const verb = (name: 'start' | 'stop' | 'reboot' | 'pause' | 'resume') => (docume
 })
 const bootOf = (document: Document | undefined) =>
   (document as MachineDocument | undefined)?.status.guest?.boot
+
+const strays = (document: Document | undefined) =>
+  (document as HostDocument | undefined)?.status.unclaimed.length
 
 async function running() {
   const lab = await together()
@@ -91,7 +95,7 @@ test('I-22: when the store is lost, running guests are found, adopted on request
   lab.storeDisk.now = memoryDisk()
   const again = await lab.startController()
   const host = again.desk.replica.find('host', null, 'h1')!.document
-  await until(again, host, (seen) => (seen?.status as { unclaimed: unknown[] }).unclaimed.length === 1)
+  await until(again, host, (seen) => strays(seen) === 1)
   deepEqual(await again.desk.act('adopt', host, {}), { adopted: ['web'] })
   await until(again, machine, (seen) => state(seen) === 'running')
   deepEqual(
