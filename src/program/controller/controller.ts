@@ -85,7 +85,7 @@ function assemble(ports: ControllerPorts, options: ControllerOptions, replica: R
   const chronicle = new Chronicle(ledger, clock, newId)
   const allocations = new HostAllocations(replica)
   const hosts = new Hosts({ replica, clock, allocations, chronicle })
-  const reports = new Reports(replica, hosts, chronicle)
+  const reports = new Reports(replica, hosts, chronicle, () => ({ newId, nowMs: clock.now() }))
   const release = options.parting ?? (() => [])
   const sessions = new Sessions(replica, {
     onConnect: (host) => void hosts.connected(host).catch((fault) => ports.log(story(fault))),

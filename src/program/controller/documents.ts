@@ -6,6 +6,8 @@ import type { Document } from '#model/document.ts'
 import { nameClaim } from '#model/reference.ts'
 import { Problem } from '#model/problem.ts'
 import type { Change } from '#drivers/store/port.ts'
+import { present } from '#base/assert.ts'
+import { kindNamed } from '#kinds/registry.ts'
 import type { Replica } from '#runtime/replica.ts'
 
 export const put = (document: Document, expect: number): Change => ({
@@ -53,4 +55,39 @@ export async function edited(
     }
   }
   throw new Problem('store/conflict', { kind, id })
+}
+
+/** What Decant itself makes an object of. */
+export type Seed = {
+  readonly kind: string
+  readonly name: string
+  readonly spec: object
+  readonly project?: string
+  readonly host?: string
+  readonly description: string
+}
+
+/** A new document of a known kind, as nobody has touched it yet. */
+export function documentOf(
+  seed: Seed,
+  { newId, nowMs }: { readonly newId: () => string; readonly nowMs: number },
+): Document {
+  const kind = present(kindNamed(seed.kind), 'seeds are of known kinds')
+  return {
+    kind: seed.kind,
+    id: newId(),
+    name: seed.name,
+    project: seed.project ?? null,
+    generation: 1,
+    version: kind.version,
+    createdAtMs: nowMs,
+    labels: {},
+    description: seed.description,
+    isProtected: false,
+    deletingAtMs: null,
+    owner: null,
+    host: seed.host ?? null,
+    spec: kind.spec.parse(seed.spec),
+    status: kind.status.parse({}),
+  }
 }

@@ -7,9 +7,12 @@ import { kindNamed } from '#kinds/registry.ts'
 import type { GuestStatus } from '#kinds/guest/schema.ts'
 import type { HostStatus } from '#kinds/host/schema.ts'
 import type { Replica } from '#runtime/replica.ts'
-import { created, edited } from './documents.ts'
+import { created, documentOf, edited } from './documents.ts'
 import type { Hosts } from './hosts.ts'
 import type { Chronicle } from './chronicle.ts'
+
+/** What making a document takes: a new id, and the time. */
+type Making = () => { readonly newId: () => string; readonly nowMs: number }
 
 type Report = Extract<Up, { say: 'report' }>
 
@@ -17,13 +20,15 @@ export class Reports {
   readonly #replica: Replica
   readonly #hosts: Hosts
   readonly #chronicle: Chronicle
+  readonly #making: Making
   /** Documents that agents hold and the store does not know, by host and id (I-22). */
   readonly #strays = new Map<string, Map<string, { readonly document: Document; readonly status: Json }>>()
 
-  constructor(replica: Replica, hosts: Hosts, chronicle: Chronicle) {
+  constructor(replica: Replica, hosts: Hosts, chronicle: Chronicle, making: Making) {
     this.#replica = replica
     this.#hosts = hosts
     this.#chronicle = chronicle
+    this.#making = making
   }
 
   async take(host: string, up: Up): Promise<void> {
@@ -43,6 +48,7 @@ export class Reports {
       .filter((document) => guest === undefined || belongs(document, guest))
     const names: string[] = []
     for (const document of wanted) {
+      await this.#projectOf(document)
       if (this.#replica.get(document.kind, document.id) === undefined)
         await this.#replica.commit(created(this.#unique(document)))
       strays.delete(document.id)
@@ -112,6 +118,18 @@ export class Reports {
       ...now,
       status: { ...(now.status as HostStatus), unclaimed },
     }))
+  }
+
+  /** A lost store lost its projects too. */
+  async #projectOf({ project }: Document): Promise<void> {
+    if (project === null || this.#replica.find('project', null, project) !== undefined) return
+    const seed = {
+      kind: 'project',
+      name: project,
+      spec: {},
+      description: 'Made again when its guests were adopted',
+    }
+    await this.#replica.commit(created(documentOf(seed, this.#making())))
   }
 
   /** The machine that a stray guest is the body of, made again from the wish that the guest carries. */

@@ -1,12 +1,9 @@
 /** What a new pool starts with: a project, a network, an administrator, this host, its datastore. */
 
-import type { Document } from '#model/document.ts'
 import { commonProject } from '#model/reference.ts'
-import { kindNamed } from '#kinds/registry.ts'
-import { present } from '#base/assert.ts'
 import { Problem } from '#model/problem.ts'
 import type { Replica } from '#runtime/replica.ts'
-import { created } from './documents.ts'
+import { created, documentOf, type Seed } from './documents.ts'
 
 export type SeedsWith = {
   readonly newId: () => string
@@ -15,15 +12,6 @@ export type SeedsWith = {
   readonly host: string | null
   /** Whether to make the starter image and the machine `hello` from it. */
   readonly withHello: boolean
-}
-
-type Seed = {
-  readonly kind: string
-  readonly name: string
-  readonly spec: object
-  readonly project?: string
-  readonly host?: string
-  readonly description: string
 }
 
 function seeds({ host, withHello }: SeedsWith): Seed[] {
@@ -85,26 +73,5 @@ export async function plant(replica: Replica, on: SeedsWith): Promise<void> {
     } catch (problem) {
       if (!(problem instanceof Problem) || problem.code !== 'store/claimed') throw problem
     }
-  }
-}
-
-function documentOf(seed: Seed, { newId, nowMs }: SeedsWith): Document {
-  const kind = present(kindNamed(seed.kind), 'seeds are of known kinds')
-  return {
-    kind: seed.kind,
-    id: newId(),
-    name: seed.name,
-    project: seed.project ?? null,
-    generation: 1,
-    version: kind.version,
-    createdAtMs: nowMs,
-    labels: {},
-    description: seed.description,
-    isProtected: false,
-    deletingAtMs: null,
-    owner: null,
-    host: seed.host ?? null,
-    spec: kind.spec.parse(seed.spec),
-    status: kind.status.parse({}),
   }
 }
