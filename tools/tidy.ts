@@ -10,7 +10,7 @@ import { dirname, join } from 'node:path'
 export const layers: readonly (readonly [name: string, files: RegExp, may: string])[] = [
   ['base', /^src\/base\//, 'compute'],
   ['model', /^src\/model\//, 'say what a kind, a plan, a problem is'],
-  ['schema', /^src\/kinds\/([^/]+\/schema|registry)\.ts$/, 'declare kinds'],
+  ['schema', /^src\/kinds\/([^/]+\/schema|registry|histories)\.ts$/, 'declare kinds'],
   ['decision', /^src\/(engines\/|kinds\/[^/]+\/(plan|body|report|foresee|history)\.ts$)/, 'decide, purely'],
   ['port', /^src\/drivers\/[^/]+\/(port|contract(-\w+)?)\.ts$/, 'say what we need of the world'],
   ['ground', /^src\/drivers\/ground\//, 'hold what several drivers stand on'],

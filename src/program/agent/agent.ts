@@ -4,7 +4,8 @@
  */
 
 import { story } from '#model/problem.ts'
-import type { Json } from '#base/json.ts'
+import type { Json, JsonObject } from '#base/json.ts'
+import type { Hypervisor } from '#drivers/hypervisor/port.ts'
 import type { AgentDoor, Down, Uplink } from '#drivers/link/port.ts'
 import { limits } from '#model/limits.ts'
 import { reason } from '#model/plan.ts'
@@ -141,11 +142,20 @@ async function beat(
   const connection = { isOpen: true }
   void uplink.closed.then(() => (connection.isOpen = false))
   while (connection.isOpen && !signal.aborted) {
-    const guests = await hypervisor.list()
-    reports.heartbeat(clock.now(), { guests: guests.length })
+    reports.heartbeat(clock.now(), { guests: await figuresOf(hypervisor) })
     await Promise.race([uplink.closed, clock.sleep(limits.heartbeatMs, signal).catch(() => {})])
   }
   uplink.close()
+}
+
+/** Processor time and memory of each guest's process. */
+async function figuresOf(hypervisor: Hypervisor): Promise<JsonObject> {
+  const figures: Record<string, JsonObject> = {}
+  for (const id of await hypervisor.list()) {
+    const usage = await hypervisor.usage(id)
+    if (usage !== null) figures[id] = { ...usage }
+  }
+  return figures
 }
 
 function doorOf(ports: AgentPorts, options: AgentOptions, parts: Parts, incarnation: string): AgentDoor {

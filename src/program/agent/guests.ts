@@ -31,6 +31,7 @@ export function guestReconciler(
   ports: AgentPorts,
   { wishes, reports, signal }: { wishes: Wishes; reports: AgentReports; signal: AbortSignal },
 ): Reconciler<GuestSeen, GuestStep, GuestStatus> {
+  const phases = new Map<string, GuestStatus['phase']>()
   return {
     name: 'guest',
     observe: async (id) => {
@@ -48,6 +49,8 @@ export function guestReconciler(
         signal,
       }),
     tell: async ({ id, wish }, status) => {
+      if (status.phase !== phases.get(id)) tellPhase(ports, reports, id, status)
+      phases.set(id, status.phase)
       const stray = wish.isClaimed ? {} : { document: wish.document as never }
       reports.report({
         kind: 'guest',
@@ -58,6 +61,20 @@ export function guestReconciler(
       })
     },
   }
+}
+
+/** What people should hear of besides the state: a crash with its cause, a guest taken up again. */
+function tellPhase(ports: AgentPorts, reports: AgentReports, id: string, status: GuestStatus) {
+  const said = { id: ports.newId(), kind: 'guest', objectId: id, atMs: ports.clock.now() }
+  if (status.phase === 'crashed' && status.exit !== null) {
+    reports.event({
+      ...said,
+      type: 'guest.crashed',
+      facts: { why: status.exit.why, detail: status.exit.detail, crashes: status.crashes },
+    })
+  }
+  if (status.adopted && status.phase === 'running')
+    reports.event({ ...said, type: 'guest.adopted', facts: { pid: status.pid ?? 0 } })
 }
 
 async function observeGuest(ports: AgentPorts, id: string, wish: Wish): Promise<GuestSeen> {

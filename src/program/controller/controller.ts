@@ -19,6 +19,7 @@ import { HostAllocations } from './allocations.ts'
 import { Chronicle } from './chronicle.ts'
 import { custodyReconciler } from './custody.ts'
 import { Hosts } from './hosts.ts'
+import { liftAll } from './lifting.ts'
 import { machineReconciler, machinesConcerned, namesOf } from './machines.ts'
 import { Outbox } from './outbox.ts'
 import { rehearseWith } from './rehearse.ts'
@@ -52,6 +53,7 @@ export async function runController(ports: ControllerPorts, options: ControllerO
   const abort = new AbortController()
   const replica = indexed(new Replica(ports.store, [...kinds.map(({ name }) => name), 'allocation']))
   await replica.start(abort.signal)
+  await liftAll(replica)
   await plant(replica, {
     newId: ports.newId,
     nowMs: ports.clock.now(),
@@ -157,7 +159,7 @@ function deskOf(ports: ControllerPorts, options: ControllerOptions, replica: Rep
     ledger: ports.ledger,
     clock: ports.clock,
     newId: ports.newId,
-    live: (kind, id) => (kind === 'host' ? hosts.live(id) : undefined),
+    live: (kind, id) => hosts.live(kind, id),
     ask: (host, ask) => sessions.ask(host, ask),
     open: (host, open) => sessions.open(host, open),
     rehearse: rehearseWith(replica, allocations),
