@@ -28,7 +28,8 @@ type Kept = z.output<typeof Kept>
 /** The two packages, as files. */
 export type Packages = { readonly kernel: string; readonly busybox: string }
 
-export type Say = (step: string) => void
+/** Tells a person what is being done, how much of the whole is done, and about how many seconds are left. */
+export type Say = (step: string, fraction: number, etaSeconds: number) => void
 
 const hashOf = async (file: string) =>
   createHash('sha256')
@@ -50,7 +51,7 @@ export async function obtainPackages(
   } catch (error) {
     run.signal.throwIfAborted()
     if (kept === undefined) throw error
-    say('Newer Debian packages cannot be reached; using the kept ones')
+    say('Newer Debian packages cannot be reached; using the kept ones', 0.4, 4)
     return filesOf(cache, kept)
   }
 }
@@ -76,12 +77,12 @@ async function download(cache: string, architecture: string, say: Say, run: Run)
   const folder = await mkdtemp(join(cache, 'download-'))
   const here = { ...run, folder, timeoutMs: downloadMs }
   try {
-    say('Downloading busybox from Debian')
+    say('Downloading busybox from Debian', 0.02, 10)
     const options = await usableLists(folder, architecture, say, here)
     const fetch = (name: string) => runTool('apt-get', [...options, 'download', '--', name], here)
     const meta = await newest(folder, `linux-image-cloud-${architecture}_`)
     const kernelName = await kernelBehind(meta, here)
-    say('Downloading the kernel from Debian')
+    say('Downloading the kernel from Debian', 0.2, 8)
     await fetch(kernelName)
     const kernel = await newest(folder, `${kernelName}_`)
     const busybox = await newest(folder, 'busybox-static_')
@@ -102,7 +103,7 @@ async function usableLists(folder: string, architecture: string, say: Say, run: 
     run.signal.throwIfAborted()
     if (error instanceof Problem && error.code === 'tool/missing') throw error
   }
-  say('Fetching the package lists of Debian')
+  say('Fetching the package lists of Debian', 0.05, 15)
   const options = await privateLists(folder)
   // It also fails when one unrelated source does; the download itself says whether it was enough.
   await runTool('apt-get', [...options, 'update'], run).catch((error: unknown) => {

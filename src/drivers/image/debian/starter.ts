@@ -48,21 +48,21 @@ export async function fillStarter(
   const run: Run = { signal, folder: work }
   try {
     const packages = await obtainPackages(join(cache, 'packages'), target.debian, say, run)
-    say('Unpacking kernel and busybox')
+    say('Unpacking kernel and busybox', 0.5, 3)
     for (const [name, deb] of Object.entries(packages)) {
       await mkdir(join(work, name))
       await runTool('dpkg-deb', ['-x', deb, join(work, name)], run)
     }
-    say('Choosing kernel modules')
+    say('Choosing kernel modules', 0.7, 2)
     const { kernel, modules } = await kernelIn(join(work, 'kernel'))
     const busybox = await firstOf(work, ['busybox/bin/busybox', 'busybox/usr/bin/busybox'])
     const groups = await chosenModules(modules, busybox, run)
     await copyFile(kernel, join(draft, 'kernel'))
     await writeFile(join(draft, 'initrd'), initrd(groups, await readFile(busybox)))
-    say('Making the root disk')
+    say('Making the root disk', 0.75, 2)
     const disk = join(draft, 'disk.raw')
     await makeDisk(disk, await fillRoot(join(work, 'root'), busybox, target, run), run)
-    say('Computing its checksum')
+    say('Computing its checksum', 0.8, 1)
     return {
       virtualBytes: diskBytes,
       sha256: await sha256Of(disk, signal),
