@@ -47,7 +47,7 @@ function channelPair(): readonly [ByteChannel, ByteChannel] {
   const face = (writer: WritableStreamDefaultWriter<Uint8Array>, bytes: AsyncIterable<Uint8Array>) => ({
     bytes,
     write: (piece: Uint8Array) => writer.write(piece),
-    end: () => void writer.close(),
+    end: () => void writer.close().catch(() => {}),
     close,
   })
   return [face(writers[0], back.readable), face(writers[1], there.readable)]
@@ -373,6 +373,7 @@ export function obeysLinkContract(name: string, make: () => Promise<LinkRig>) {
       const [bad, good] = [await join('h-1'), await join('h-2')]
       bad.uplink.say({ say: 'nonsense' } as unknown as Up)
       await rig.pass(20)
+      assert.deepEqual(await all(bad.session.ups), [])
       await bad.session.closed
       good.session.send({ say: 'shout' } as unknown as Down)
       await rig.pass(20)
