@@ -1,6 +1,6 @@
 /** The address that people come to: whether it is free, and how it is written. */
 
-import { createServer } from 'node:net'
+import { createServer, type Server } from 'node:net'
 import { Problem } from '#model/problem.ts'
 
 export const isLoopback = (address: string) =>
@@ -14,12 +14,8 @@ const host = (address: string) => (address.includes(':') ? `[${address}]` : addr
 export const urlOf = (address: string, port: number) =>
   `${isLoopback(address) ? 'http' : 'https'}://${host(isEverywhere(address) ? '127.0.0.1' : address)}:${port}`
 
-/**
- * Takes the address for a moment and gives it back; gives the port, a free one for 0. Problems:
- * `start/port-busy`, and `setting/invalid` for an address that is not this machine's.
- */
-export async function tryAddress(address: string, port: number): Promise<number> {
-  const server = createServer()
+/** Starts to listen. Problems: `start/port-busy`, and `setting/invalid` for an address that is not this machine's. */
+export async function listenTo(server: Server, address: string, port: number): Promise<void> {
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
@@ -28,6 +24,12 @@ export async function tryAddress(address: string, port: number): Promise<number>
   } catch (error) {
     throw refusal(error as NodeJS.ErrnoException, address, port)
   }
+}
+
+/** Takes the address for a moment and gives it back; gives the port, a free one for 0. Problems as above. */
+export async function tryAddress(address: string, port: number): Promise<number> {
+  const server = createServer()
+  await listenTo(server, address, port)
   const taken = server.address()
   await new Promise((resolve) => server.close(resolve))
   return typeof taken === 'object' && taken !== null ? taken.port : port

@@ -26,6 +26,7 @@ export type Layout = {
   readonly agent: string
   /** Where the two meet: the controller's socket. */
   readonly link: string
+  readonly linkSocket: string
 }
 
 export function layoutOf(data: string): Layout {
@@ -41,6 +42,7 @@ export function layoutOf(data: string): Layout {
     controller: join(data, 'controller'),
     agent: join(data, 'agent'),
     link: join(data, 'link'),
+    linkSocket: join(data, 'link', 'agent.sock'),
   }
 }
 

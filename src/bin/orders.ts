@@ -31,20 +31,16 @@ export type AgentOrder = {
 
 export type Order = ControllerOrder | AgentOrder | { readonly say: 'stop' }
 
-/** A guest that ran before its agent started. */
-export type Found = { readonly id: string; readonly name: string; readonly pid: number | null }
-
 export type ControllerReady = {
   readonly say: 'ready'
   readonly isFirstStart: boolean
-  /** Path and query that sign the first administrator in, once. */
-  readonly signIn: string
   /** Certificate of our own authority, PEM. */
   readonly authority: string
   readonly agent: Credentials
 }
 
-export type AgentReady = { readonly say: 'ready'; readonly found: readonly Found[] }
+/** `found`: names of the guests that ran before their agent started; ids where no name is known. */
+export type AgentReady = { readonly say: 'ready'; readonly found: readonly string[] }
 
 export type Word =
   | ControllerReady

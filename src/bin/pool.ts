@@ -1,9 +1,10 @@
 /** What the supervisor asks its own controller about, as everybody asks: through the API. */
 
 import { setTimeout as sleep } from 'node:timers/promises'
+import { at } from '#base/json.ts'
 import { inert } from '#base/text.ts'
 import type { Client, Thing } from '#client/client.ts'
-import type { GuestStatus } from '#kinds/guest/schema.ts'
+import { guest, type GuestStatus } from '#kinds/guest/schema.ts'
 import { image, type ImageStatus } from '#kinds/image/schema.ts'
 import { machine, type MachineStatus } from '#kinds/machine/schema.ts'
 import { kindNamed } from '#kinds/registry.ts'
@@ -97,10 +98,22 @@ export async function watchMachine(watching: Watching, name: string): Promise<Ma
   return typeof seen === 'string' ? seen : (seen.status as unknown as MachineStatus)
 }
 
-/** Process ids of running guests by their id, from the controller's records. */
-export async function guestNames(client: Client): Promise<ReadonlyMap<string, string>> {
-  const guests = await client.list(kind('guest'))
-  return new Map(guests.map(({ id, name }) => [id, name]))
+/** Guests by name and by id, with their process: what is told of those that were found running. */
+export async function guestPids(client: Client): Promise<ReadonlyMap<string, number | null>> {
+  const guests = await client.list(kind(guest.name))
+  return new Map(
+    guests.flatMap(({ id, name, status }) => {
+      const { pid } = status as unknown as GuestStatus
+      return [[name, pid] as const, [id, pid] as const]
+    }),
+  )
 }
 
-export type { GuestStatus }
+/** Path and query of a link that signs the administrator in, once. */
+export async function signInPath(client: Client): Promise<string> {
+  const answer = await client.caller.json('/api/v1/sign-in-links', {
+    method: 'POST',
+    json: { user: 'admin' },
+  })
+  return inert(String(at(answer, 'path') ?? at(answer, 'address') ?? at(answer, 'link') ?? '')).slice(0, 200)
+}

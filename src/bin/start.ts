@@ -6,6 +6,7 @@
 import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { languageOf } from '#cli/everywhere.ts'
 import { clientAt } from '#cli/place.ts'
 import type { Client } from '#client/client.ts'
 import { readSettings, settingsText, type Settings } from './config.ts'
@@ -17,10 +18,10 @@ import { Journal } from './journal.ts'
 import { layOut, layoutOf, type Layout } from './layout.ts'
 import { takeLock } from './lock.ts'
 import type { AgentReady, ControllerReady } from './orders.ts'
-import { guestNames, runningMachines } from './pool.ts'
+import { guestPids, runningMachines, signInPath } from './pool.ts'
 import { Program } from './program.ts'
 import { problemOf } from './tether.ts'
-import { complain, languageOf, tell } from './voice.ts'
+import { complain, tell } from './voice.ts'
 
 const checkout = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '')
 const isRoot = process.getuid?.() === 0
@@ -84,15 +85,15 @@ function agentOf(settings: Settings, { layout, lock }: Place, { agent: credentia
 /** The guests that an earlier agent started and this one found running: the same processes. */
 async function showFound(client: Client, { found }: AgentReady) {
   if (found.length === 0) return
-  const names = await guestNames(client)
-  const list = found.map(({ id, name, pid }) => `${names.get(id) ?? name} (pid ${pid ?? '?'})`).slice(0, 20)
+  const pids = await guestPids(client)
+  const list = found.slice(0, 20).map((name) => `${name} (pid ${pids.get(name) ?? '?'})`)
   const more = found.length > list.length ? `, and ${found.length - list.length} more` : ''
   const what = found.length === 1 ? '1 running machine' : `${found.length} running machines`
   tell(`Found ${what}: ${list.join(', ')}${more}; same processes, they were never stopped`)
 }
 
-function showWayIn({ url, port }: Place, { signIn }: ControllerReady, listen: string) {
-  tell(`Sign in, once and within 10 minutes: ${url}${signIn}`)
+async function showWayIn({ url, port }: Place, client: Client, listen: string) {
+  tell(`Sign in, once and within 10 minutes: ${url}${await signInPath(client)}`)
   const [, , server] = (process.env.SSH_CONNECTION ?? '').split(' ')
   if (server !== undefined && /^[\w.:%]+$/.test(server) && isLoopback(listen)) {
     tell(`From your own computer: ssh -L ${port}:127.0.0.1:${port} ${server}`)
@@ -142,7 +143,7 @@ async function serve(settings: Settings, ended: Promise<void>) {
       await showFirstStart(client, stopping.signal)
     }
     if (!stopping.signal.aborted) {
-      showWayIn(place, ready, settings.listen)
+      await showWayIn(place, client, settings.listen)
       tell(`Decant is ready: ${url}`)
     }
     await ended

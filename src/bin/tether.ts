@@ -13,6 +13,7 @@ export function tether<Begin extends Extract<Order, { say: 'begin' }>>(
   begin: (order: Begin, tell: (word: Word) => Promise<void>) => Promise<Running>,
 ) {
   let running: Promise<Running> | undefined
+  if (!process.connected) return void process.stderr.write('This program is run by: npm start\n')
   process.on('disconnect', () => process.exit(0))
   // Only the supervisor decides: a terminal or an init system may signal the whole group.
   for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => {})

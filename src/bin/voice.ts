@@ -1,6 +1,6 @@
 /** How the supervisor speaks: steps and the one line that others wait for on standard output, problems on standard error. */
 
-import { say, type Language } from '#model/sentence.ts'
+import type { Language } from '#model/sentence.ts'
 import { problems } from '#model/catalogue/problems.ts'
 import { problemDocument, story, type Problem } from '#model/problem.ts'
 
@@ -20,14 +20,10 @@ export function progress(): (line: string) => void {
 /** Ends the line that progress left open. */
 export const endProgress = () => void (process.stdout.isTTY && process.stdout.write('\r\u001b[K'))
 
-/** The language of the person at this terminal. */
-export const languageOf = (env: Readonly<Record<string, string | undefined>>): Language =>
-  (env.LC_ALL ?? env.LC_MESSAGES ?? env.LANG ?? '').startsWith('ko') ? 'ko' : 'en'
-
 /** A problem for a person: what is wrong, and what to do. Gives the exit code. */
 export function complain(problem: Problem, language: Language): number {
   const { title, detail, advice, code } = problemDocument(problem, language)
   const cause = problem.cause === undefined ? '' : `  ${story(problem.cause)}\n`
-  process.stderr.write(`${title} (${code})\n  ${detail}\n${cause}  ${say({ en: advice, ko: advice })}\n`)
+  process.stderr.write(`${title} (${code})\n  ${detail}\n${cause}  ${advice}\n`)
   return problems[problem.code].exit
 }

@@ -1,0 +1,43 @@
+/** The agent as a program: alone touches the host. Ending it ends no guest. */
+
+import { randomBytes, randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import { realClock } from '#drivers/clock/real/clock.ts'
+import { openDirectory } from '#drivers/datastore/directory/directory.ts'
+import { openQemu } from '#drivers/hypervisor/qemu/qemu.ts'
+import { openImageMaker } from '#drivers/image/debian/maker.ts'
+import { linkClient } from '#drivers/link/http2/client.ts'
+import { openUserNetwork } from '#drivers/network/user/network.ts'
+import { FolderNotebook } from '#drivers/notebook/folder/notebook.ts'
+import { runAgent } from '#program/agent/agent.ts'
+import { hostFacts } from './facts.ts'
+import { layoutOf } from './layout.ts'
+import type { AgentOrder } from './orders.ts'
+import { tether, type Running } from './tether.ts'
+import { version } from './version.ts'
+
+const log = (line: string) => console.log(`${new Date().toISOString()} ${line}`)
+
+tether<AgentOrder>(async (order, tell): Promise<Running> => {
+  const { agent: folder, linkSocket: path } = layoutOf(order.data)
+  const { credentials } = order
+  const local = await openDirectory({ folder: join(folder, 'datastore') })
+  const agent = await runAgent(
+    {
+      link: linkClient({ path, credentials }),
+      notebook: new FolderNotebook(join(folder, 'notes')),
+      hypervisor: await openQemu({ folder: join(folder, 'guests'), clock: realClock }),
+      datastore: (name) => (name === local.name ? local : undefined),
+      network: openUserNetwork(),
+      imageMaker: await openImageMaker({ cacheFolder: join(folder, 'packages') }),
+      clock: realClock,
+      facts: hostFacts(),
+      newId: randomUUID,
+      newWord: () => randomBytes(5).toString('hex'),
+      log,
+    },
+    { host: order.host, version },
+  )
+  await tell({ say: 'ready', found: await agent.adopted() })
+  return { close: () => agent.stop() }
+})

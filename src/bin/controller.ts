@@ -1,0 +1,89 @@
+/** The controller as a program: its drivers, its rights, its address. It touches no host. */
+
+import { randomUUID } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { hostname, networkInterfaces } from 'node:os'
+import { join } from 'node:path'
+import { openApi } from '#api/open.ts'
+import { x509Certificates } from '#drivers/certificates/x509/authority.ts'
+import type { Authority } from '#drivers/certificates/port.ts'
+import { realClock } from '#drivers/clock/real/clock.ts'
+import { openSqliteLedger } from '#drivers/ledger/sqlite/ledger.ts'
+import { openLinkServer } from '#drivers/link/http2/server.ts'
+import { openSqliteStore } from '#drivers/store/sqlite/store.ts'
+import { runController, type Controller } from '#program/controller/controller.ts'
+import { listenTo } from './door.ts'
+import { layoutOf } from './layout.ts'
+import type { ControllerOrder } from './orders.ts'
+import { tether, type Running } from './tether.ts'
+import { version } from './version.ts'
+
+/** Gives up root for good where the cell could not do it before this code was loaded. */
+function dropTo(uid: number) {
+  process.setgroups?.([])
+  process.setgid?.(uid)
+  process.setuid?.(uid)
+}
+
+const log = (line: string) => console.log(`${new Date().toISOString()} ${line}`)
+
+/** Every name and address by which this machine may be called when it serves others. */
+const ownNames = () => [
+  hostname(),
+  ...Object.values(networkInterfaces()).flatMap((addresses) =>
+    (addresses ?? []).map(({ address }) => address),
+  ),
+]
+
+const loopback = ['localhost', '127.0.0.1', '::1']
+
+const namesFor = ({ address, isSecure }: ControllerOrder) => [
+  ...new Set([...loopback, address, ...(isSecure ? ownNames() : [])]),
+]
+
+const asHost = (name: string) => (name.includes(':') ? `[${name}]` : name)
+
+async function openDoor(order: ControllerOrder, { desk }: Controller, authority: Authority, folder: string) {
+  const names = namesFor(order)
+  const tls = order.isSecure
+    ? await authority.ensure(join(folder, 'api.pem'), { purpose: 'api', names })
+    : undefined
+  return await openApi(desk, {
+    allowedHosts: names.map(asHost),
+    localTokenHash: order.tokenHash,
+    log,
+    ...(tls === undefined ? {} : { tls: { key: tls.key, cert: tls.certificate } }),
+  })
+}
+
+tether<ControllerOrder>(async (order, tell): Promise<Running> => {
+  if (order.dropTo !== null) dropTo(order.dropTo)
+  const { controller: folder, linkSocket: path } = layoutOf(order.data)
+  const isFirstStart = !existsSync(join(folder, 'store.db'))
+  const authority = await x509Certificates(Date.now).ensureAuthority(folder, [hostname()])
+  const store = await openSqliteStore({ folder })
+  const ledger = await openSqliteLedger({ folder })
+  const credentials = await authority.ensure(join(folder, 'link.pem'), { purpose: 'controller' })
+  const link = await openLinkServer({ path, credentials })
+  const controller = await runController(
+    { store, ledger, link, clock: realClock, newId: randomUUID, log },
+    { version, host: order.host, withHello: order.makesHello },
+  )
+  const api = await openDoor(order, controller, authority, folder)
+  await listenTo(api.server, order.address, order.port)
+  await tell({
+    say: 'ready',
+    isFirstStart,
+    authority: authority.certificate,
+    agent: await authority.issue({ purpose: 'agent', host: order.host }),
+  })
+  return {
+    close: async () => {
+      await api.close()
+      await controller.stop()
+      await link.close()
+      await ledger.close()
+      await store.close()
+    },
+  }
+})
