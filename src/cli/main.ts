@@ -6,7 +6,7 @@ import { kinds } from '#kinds/registry.ts'
 import type { Client } from '#client/client.ts'
 import { usage } from './arguments.ts'
 import type { Command, Context, Options, World } from './command.ts'
-import { commands as builtIn } from './commands/registry.ts'
+import { commands as builtIn, completeCommand } from './commands/registry.ts'
 import { started, languageOf } from './everywhere.ts'
 import { nearest } from './nearest.ts'
 import { nounCommand } from './nouns/command.ts'
@@ -18,7 +18,7 @@ import { report } from './report.ts'
 export const interruptedExit = 130
 
 function commandNamed(word: string, commands: readonly Command[], language: Language): Command {
-  const command = commands.find(({ name }) => name === word) ?? nounCommand(word)
+  const command = [...commands, completeCommand].find(({ name }) => name === word) ?? nounCommand(word)
   if (command !== undefined) return command
   const all = [...commands.map(({ name }) => name), ...kinds.flatMap(({ name, plural }) => [name, plural])]
   const near = nearest(word, all)

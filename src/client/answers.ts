@@ -39,7 +39,8 @@ export function thingFrom(value: unknown): Thing {
 
 export function pageFrom<Item>(value: unknown, item: (value: unknown) => Item): Page<Item> {
   if (!isObject(value) || !Array.isArray(value.items)) throw strange('a page has no items')
-  return { items: value.items.map(item), next: typeof value.next === 'string' ? value.next : undefined }
+  const { items, next } = value
+  return { items: items.map(item), next: next === null || next === undefined ? undefined : String(next) }
 }
 
 export const objectFrom = (value: unknown): JsonObject => {

@@ -10,7 +10,8 @@ export type Records = {
   readonly kind?: string | undefined
   readonly name?: string | undefined
   readonly limit?: number
-  readonly cursor?: string | undefined
+  /** `next` of the page before. */
+  readonly before?: string | undefined
 }
 
 /** Newest first. */
@@ -23,7 +24,9 @@ export const audits = (client: Client, query: Records = {}) => records(client, '
 
 /** Walks the whole chain of audit records (I-41). */
 export async function verifyAudit(client: Client): Promise<{ records: number; brokenAt: number | null }> {
-  const answer = objectFrom(await client.caller.json(`${base}/audit/verify`, { timeoutMs: 600_000 }))
+  const answer = objectFrom(
+    await client.caller.json(`${base}/audit`, { query: { verify: 1 }, timeoutMs: 600_000 }),
+  )
   return {
     records: Number(answer.records),
     brokenAt: typeof answer.brokenAt === 'number' ? answer.brokenAt : null,

@@ -59,25 +59,41 @@ function read(data: string): unknown {
 
 const isExpired = (error: unknown) => error instanceof Problem && error.code === 'store/compacted'
 
+/** One watch until the server no longer can go on from there; then resolves to true. */
+async function* watchOnce(
+  client: Client,
+  watched: Watched,
+  from: Watched['from'],
+): AsyncGenerator<Sight, boolean> {
+  // A list that was cut off begins anew: what was said of it may no longer be so.
+  let [isListing, hasSaid, isAnew] = [from === 'list', false, false]
+  const onOpen = () => {
+    isAnew = isListing && hasSaid
+    watched.onOpen?.()
+  }
+  try {
+    for await (const event of follow({ ...watched, onOpen, open: opener(client, watched, from) })) {
+      const sight = sightFrom(event)
+      if (sight?.type === 'again') return true
+      if (isAnew) yield { type: 'again' }
+      isAnew = false
+      isListing &&= event.id === undefined
+      hasSaid = true
+      if (sight !== undefined) yield sight
+    }
+  } catch (error) {
+    if (!isExpired(error)) throw error
+    return true
+  }
+  return false
+}
+
 /** Ends only when `signal` is aborted; a refusal that stays is thrown. */
 export async function* watch(client: Client, watched: Watched): AsyncGenerator<Sight> {
-  let from: Watched['from'] = watched.from
-  while (!watched.signal.aborted) {
-    let isOver = false
-    try {
-      for await (const event of follow({ ...watched, open: opener(client, watched, from) })) {
-        const sight = sightFrom(event)
-        isOver = sight?.type === 'again'
-        if (isOver) break
-        if (sight !== undefined) yield sight
-      }
-    } catch (error) {
-      if (!isExpired(error)) throw error
-      isOver = true
-    }
-    if (!isOver) return
+  let isOver = yield* watchOnce(client, watched, watched.from)
+  while (isOver && !watched.signal.aborted) {
     yield { type: 'again' }
-    from = 'list'
+    isOver = yield* watchOnce(client, watched, 'list')
   }
 }
 

@@ -45,7 +45,7 @@ async function awaited(kind: Kind, name: string, args: Arguments, context: Conte
   } catch (error) {
     if (!(error instanceof Problem) || error.code !== 'object/exists') throw error
     const there = await client.get(kind, name, context.options.project)
-    if (!['pending', 'waiting', 'failed'].includes(String(there.status.state))) throw error
+    if (!['pending', 'waiting'].includes(String(there.status.state))) throw error
     return there
   }
 }

@@ -33,10 +33,10 @@ export const generationFlag: Flag = {
   summary: 'Only if nobody changed it since this generation',
 }
 
-const reserved = new Set([
-  ...[...everywhere, ...words, planFlag, generationFlag, waitFlag].map(({ name }) => name),
-  ...['yes', 'output', 'name', 'rm', 'detach', 'version'],
-])
+const alsoTaken = ['yes', 'output', 'name', 'rm', 'detach', 'version']
+const reserved = new Set(
+  [...everywhere, ...words, planFlag, generationFlag, waitFlag].map(({ name }) => name).concat(alsoTaken),
+)
 
 const memory = new Map<string, readonly FieldFlag[]>()
 
