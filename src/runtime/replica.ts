@@ -7,6 +7,7 @@ import type { Json } from '#base/json.ts'
 import type { Document, Stored } from '#model/document.ts'
 import { Problem } from '#model/problem.ts'
 import type { Change, Commit, Store } from '#drivers/store/port.ts'
+import { formerChange } from './former.ts'
 
 export type Seen = {
   readonly kind: string
@@ -84,7 +85,8 @@ export class Replica {
 
   /** Commits to the store and waits until this copy has it too. */
   async commit(changes: readonly Change[]): Promise<{ revision: number }> {
-    const { revision } = await this.#store.commit(changes)
+    const former = formerChange(changes, (kind, id) => this.get(kind, id))
+    const { revision } = await this.#store.commit([...changes, ...former])
     await this.reached(revision)
     return { revision }
   }

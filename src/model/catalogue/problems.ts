@@ -606,6 +606,17 @@ export const problems = {
     detail: s('Image {name} has no content yet.', '이미지 {name}의 내용이 아직 없습니다.'),
     advice: s('Upload it first.', '먼저 업로드하십시오.'),
   },
+  'image/not-waiting': {
+    status: 409,
+    exit: 3,
+    retry: 'never',
+    title: s('The image takes no content now', '이미지가 내용을 받을 수 없는 상태입니다'),
+    detail: s(
+      'Image {name} is {state}; its content can be sent only once, while it waits for it.',
+      '이미지 {name}의 상태는 {state}입니다. 내용은 기다리는 동안 한 번만 보낼 수 있습니다.',
+    ),
+    advice: s('Create a new image for another content.', '다른 내용에는 새 이미지를 만드십시오.'),
+  },
   'image/checksum': {
     status: 422,
     exit: 2,

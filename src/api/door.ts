@@ -1,0 +1,38 @@
+/** What every request passes first: is it meant for us, and does it come from where it may come from. */
+
+import type { IncomingMessage } from 'node:http'
+import { Problem } from '#model/problem.ts'
+import type { ApiOptions } from './api.ts'
+
+/** Sent with every answer. Nothing of ours may be framed, sniffed, kept or run from elsewhere. */
+export const safeHeaders: Readonly<Record<string, string>> = {
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'x-frame-options': 'DENY',
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'content-security-policy':
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+}
+
+/**
+ * Problem `request/host` when the request names a host that is not ours (DNS rebinding) or comes from a page of
+ * another origin.
+ */
+export function checkDoor(
+  { headers }: IncomingMessage,
+  options: Pick<ApiOptions, 'allowedHosts'>,
+  isSecure: boolean,
+) {
+  const host = typeof headers.host === 'string' ? headers.host.toLowerCase() : undefined
+  if (host === undefined) throw new Problem('request/malformed', { why: 'there is no Host header' })
+  const [, name = ''] = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]{1,253})(?::\d{1,5})?$/.exec(host) ?? []
+  const isOurs = options.allowedHosts.some((allowed) => {
+    const own = allowed.toLowerCase()
+    return own === name || own === host || `[${own}]` === name
+  })
+  if (name === '' || !isOurs) throw new Problem('request/host')
+  const { origin } = headers
+  if (origin !== undefined && origin !== `${isSecure ? 'https' : 'http'}://${host}`)
+    throw new Problem('request/host')
+}

@@ -1,0 +1,31 @@
+/** An object as it is sent: what is stored, with sentences beside the codes and live figures merged in. */
+
+import { isObject, type JsonObject } from '#base/json.ts'
+import type { Stored } from '#model/document.ts'
+import type { Facts, Language } from '#model/sentence.ts'
+import type { Desk } from '#program/desk.ts'
+import { reasonSentence } from './language.ts'
+
+export function presented(desk: Desk, { document, revision }: Stored, language: Language): JsonObject {
+  const status = isObject(document.status) ? document.status : {}
+  const live = desk.live(document.kind, document.id)
+  const said = {
+    ...status,
+    ...(hasSome(status.holds) ? { holds: status.holds.map((hold) => withMessage(hold, language)) } : {}),
+    ...(hasSome(status.conditions)
+      ? { conditions: status.conditions.map((condition) => withMessage(condition, language)) }
+      : {}),
+    ...(live === undefined ? {} : { live }),
+  }
+  return { ...document, status: said, revision } as unknown as JsonObject
+}
+
+const hasSome = (value: unknown): value is readonly unknown[] => Array.isArray(value) && value.length > 0
+
+/** A hold or a condition with its sentence. */
+export function withMessage(value: unknown, language: Language): unknown {
+  if (!isObject(value)) return value
+  const facts = isObject(value.facts) ? (value.facts as Facts) : {}
+  const message = reasonSentence(value.code, facts, language)
+  return message === undefined ? value : { ...value, message }
+}

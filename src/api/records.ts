@@ -1,0 +1,95 @@
+/** Audit records (I-41): of what was done, in the same commit; of what was refused, straight to the ledger. */
+
+import { differences, type Json } from '#base/json.ts'
+import type { Document } from '#model/document.ts'
+import type { AuditRecord } from '#drivers/ledger/port.ts'
+import type { Change } from '#drivers/store/port.ts'
+import type { Desk } from '#program/desk.ts'
+import type { Caller } from './route.ts'
+
+const longestDetail = 4096
+const mostRefusals = 10_000
+
+export type Subject = { readonly kind: string; readonly project: string | null; readonly name: string }
+
+type Word = {
+  readonly action: string
+  readonly subject: Subject
+  readonly outcome: AuditRecord['outcome']
+  readonly code?: string
+  readonly detail?: string
+}
+
+export function recordOf(desk: Desk, caller: Caller, word: Word): AuditRecord {
+  const { principal, requestId, from } = caller
+  return {
+    id: desk.newId(),
+    atMs: desk.clock.now(),
+    user: principal.user,
+    via: principal.via,
+    credential: principal.credential,
+    action: word.action,
+    ...word.subject,
+    outcome: word.outcome,
+    code: word.code ?? '',
+    requestId,
+    from,
+    detail: (word.detail ?? '').slice(0, longestDetail),
+  }
+}
+
+/** Puts a record where the program finds it on its way to the ledger. */
+export const outboxed = (record: AuditRecord): Change => ({
+  op: 'put',
+  kind: 'outbox',
+  id: record.id,
+  value: { ...record } satisfies Json,
+})
+
+/** Which fields of the wish changed, from what to what. */
+export function changesText(before: Document | undefined, after: Document | null): string {
+  const wishOf = (document: Document | null | undefined) =>
+    document === null || document === undefined
+      ? {}
+      : {
+          spec: document.spec,
+          labels: document.labels,
+          description: document.description,
+          isProtected: document.isProtected,
+        }
+  if (after === null || before === undefined) return JSON.stringify(wishOf(after ?? before))
+  return JSON.stringify(differences(wishOf(before), wishOf(after)))
+}
+
+/** Writes refusals to the ledger in batches; each caller waits for the batch that holds theirs. */
+export class Refusals {
+  readonly #desk: Desk
+  readonly #log: (line: string) => void
+  #waiting: AuditRecord[] = []
+  #next: Promise<void> | undefined
+
+  constructor(desk: Desk, log: (line: string) => void) {
+    this.#desk = desk
+    this.#log = log
+  }
+
+  async write(record: AuditRecord): Promise<void> {
+    if (this.#waiting.length >= mostRefusals)
+      return this.#log('audit: too many refusals at once, one is not recorded')
+    this.#waiting.push(record)
+    this.#next ??= this.#flush()
+    await this.#next
+  }
+
+  async #flush() {
+    await Promise.resolve()
+    const records = this.#waiting
+    this.#waiting = []
+    this.#next = undefined
+    try {
+      await this.#desk.ledger.audit(records)
+    } catch {
+      this.#log(`audit: the ledger refused ${records.length} records of refusals`)
+    }
+  }
+}

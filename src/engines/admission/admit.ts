@@ -1,0 +1,184 @@
+/** Admission: whether a change that somebody asks for is allowed, and what the object is after it. */
+
+import { at, same } from '#base/json.ts'
+import type { Document } from '#model/document.ts'
+import type { Kind } from '#model/kind.ts'
+import { reason, type Reason } from '#model/plan.ts'
+import { Problem } from '#model/problem.ts'
+import { reasons } from '#model/catalogue/reasons.ts'
+import { say } from '#model/sentence.ts'
+import { z } from 'zod'
+import { typed, type Admitted, type Around } from './around.ts'
+import { fieldProblem, read } from './fields.ts'
+import { checkReferences, userOf } from './references.ts'
+import { checkQuota, minus, nothing, usageOf } from './usage.ts'
+import { fixed, patchedWish, specFrom, wishFrom, written, type Wish } from './wish.ts'
+
+/** Numbers of a wish that only rise: a whole document from a file must not take a boot back. */
+const onlyRise: Readonly<Record<string, readonly string[]>> = { machine: ['boot'] }
+
+export function admitCreate(
+  kind: Kind,
+  body: unknown,
+  { name, project }: { name?: string | undefined; project: string | null },
+  around: Around,
+): Admitted {
+  checkWritable(kind)
+  const wish = wishFrom(kind, body)
+  if (name !== undefined && wish.name !== undefined && wish.name !== name) throw fixed('name')
+  const given = name ?? wish.name
+  if (given === undefined) throw fieldProblem('name', 'required')
+  if (kind.scope === 'project') projectOf(project, around)
+  const after: Document = {
+    kind: kind.name,
+    id: around.newId(),
+    name: given,
+    project,
+    generation: 1,
+    version: kind.version,
+    createdAtMs: around.nowMs,
+    labels: wish.labels,
+    description: wish.description,
+    isProtected: wish.isProtected,
+    deletingAtMs: null,
+    owner: null,
+    host: null,
+    spec: wish.spec,
+    status: kind.status.parse({}),
+  }
+  if (around.find(kind.name, project, given) !== undefined)
+    throw new Problem('object/exists', { kind: kind.name, name: given }, { field: 'name' })
+  checkReferences(kind, after, undefined, around)
+  checkRoom(undefined, after, around)
+  return { kind, before: undefined, after, isChanged: true }
+}
+
+export function admitReplace(kind: Kind, before: Document, body: unknown, around: Around): Admitted {
+  checkWritable(kind)
+  const wish = wishFrom(kind, body)
+  if (wish.name !== undefined && wish.name !== before.name) throw fixed('name')
+  if (wish.project !== undefined && wish.project !== before.project) throw fixed('project')
+  return edited(kind, before, { ...wish, spec: risen(kind, before.spec, wish.spec) }, around)
+}
+
+export const admitPatch = (kind: Kind, before: Document, patch: unknown, around: Around): Admitted => {
+  checkWritable(kind)
+  return edited(kind, before, patchedWish(kind, before, patch), around)
+}
+
+export function admitVerb(
+  kind: Kind,
+  before: Document,
+  { verb: name, input }: { verb: string; input: unknown },
+  around: Around,
+): Admitted {
+  const verb = kind.verbs[name]
+  if (verb === undefined) throw new Problem('request/not-found')
+  const said = read(verb.input ?? z.strictObject({}), input ?? {})
+  checkNotDeleting(before)
+  const refusal = verb.refusal?.(typed(before))
+  if (refusal !== undefined) throw refused(refusal)
+  const { labels, description, isProtected } = before
+  const spec = specFrom(kind, verb.edit(typed(before), said))
+  return edited(kind, before, { labels, description, isProtected, spec }, around)
+}
+
+/** Whether a signal may be sent now, and with what. */
+export function admitSignal(kind: Kind, document: Document, name: string, input: unknown) {
+  const signal = kind.signals[name]
+  if (signal === undefined) throw new Problem('request/not-found')
+  const said = read(signal.input ?? z.strictObject({}), input ?? {})
+  checkNotDeleting(document)
+  const refusal = signal.refusal?.(typed(document))
+  if (refusal !== undefined) throw refused(refusal)
+  return said
+}
+
+export function admitDelete(kind: Kind, before: Document, around: Around): Admitted {
+  checkWritable(kind)
+  if (before.deletingAtMs !== null) return { kind, before, after: before, isChanged: false }
+  if (before.isProtected) throw new Problem('object/protected', { kind: kind.name, name: before.name })
+  checkOwner(before, around)
+  if (kind.name === 'project') checkEmpty(before, around)
+  const user = userOf(before, around)
+  if (user !== undefined)
+    throw new Problem('object/in-use', {
+      kind: kind.name,
+      name: before.name,
+      userKind: user.kind,
+      user: user.name,
+      userProject: user.project ?? '',
+    })
+  const after =
+    kind.deletion === 'at-once'
+      ? null
+      : { ...before, deletingAtMs: around.nowMs, generation: before.generation + 1 }
+  return { kind, before, after, isChanged: true }
+}
+
+/** A reason as the problem that a caller gets. */
+export const refused = ({ code, facts }: Reason) =>
+  new Problem('object/refused', { ...facts, reason: code, why: say(reasons[code], facts) })
+
+function edited(kind: Kind, before: Document, wish: Wish, around: Around): Admitted {
+  checkNotDeleting(before)
+  for (const path of kind.fixed) {
+    if (!same(at(before.spec, path), at(wish.spec, path))) throw fixed(`spec.${path}`)
+  }
+  if (written.every((field) => same(before[field], wish[field])))
+    return { kind, before, after: before, isChanged: false }
+  const { labels, description, isProtected, spec } = wish
+  const generation = before.generation + 1
+  const after: Document = { ...before, labels, description, isProtected, spec, generation }
+  checkReferences(kind, after, before, around)
+  checkRoom(before, after, around)
+  return { kind, before, after, isChanged: true }
+}
+
+function risen(kind: Kind, before: unknown, after: unknown): unknown {
+  const fields = onlyRise[kind.name] ?? []
+  const kept = fields.map((field) => [field, Math.max(Number(at(before, field)), Number(at(after, field)))])
+  return { ...(after as object), ...Object.fromEntries(kept) }
+}
+
+function checkWritable(kind: Kind) {
+  if (kind.access.write === 'system') throw new Problem('object/read-only', { kind: kind.name })
+}
+
+function checkNotDeleting({ kind, name, deletingAtMs }: Document) {
+  if (deletingAtMs !== null) throw new Problem('object/deleting', { kind, name })
+}
+
+function projectOf(name: string | null, around: Around): Document {
+  const project = name === null ? undefined : around.find('project', null, name)
+  if (project === undefined) throw new Problem('object/not-found', { kind: 'project', name: name ?? '' })
+  checkNotDeleting(project)
+  return project
+}
+
+function checkRoom(before: Document | undefined, after: Document, around: Around) {
+  if (after.project === null) return
+  const project = around.find('project', null, after.project)
+  if (project === undefined) return
+  const had = before === undefined ? nothing : usageOf(before, around.find)
+  checkQuota(project, around.usage(after.project), minus(usageOf(after, around.find), had))
+}
+
+/** What belongs to another object goes with it, not by itself. */
+function checkOwner({ owner }: Document, around: Around) {
+  if (owner === null) return
+  for (const { name } of around.kinds) {
+    const found = around.get(name, owner)
+    if (found !== undefined && found.deletingAtMs === null)
+      throw refused(reason('object/owned', { owner: `${found.kind} ${found.name}` }))
+  }
+}
+
+function checkEmpty(project: Document, around: Around) {
+  let count = 0
+  for (const { name, scope } of around.kinds) {
+    if (scope === 'pool') continue
+    for (const document of around.all(name)) if (document.project === project.name) count++
+  }
+  if (count > 0) throw refused(reason('project/not-empty', { count }))
+}

@@ -1,0 +1,105 @@
+/** What is wrong with a field, said in a plain sentence; read from the schema's own verdict. */
+
+import type { z } from 'zod'
+import { Problem } from '#model/problem.ts'
+import { isWellFormed } from '#base/text.ts'
+import { isObject } from '#base/json.ts'
+import { say, type Facts, type Language, type Sentence } from '#model/sentence.ts'
+
+const s = (en: string, ko: string): Sentence => ({ en, ko })
+
+/** Why a field is not acceptable; the facts of the problem fill the places. */
+export const faults: Readonly<Record<string, Sentence>> = {
+  type: s('must be {expected}', '{expected} 형식이어야 합니다'),
+  required: s('is needed', '필요합니다'),
+  unknown: s('there is no such field', '그런 필드가 없습니다'),
+  least: s('must be at least {bound}', '{bound} 이상이어야 합니다'),
+  most: s('must be at most {bound}', '{bound} 이하여야 합니다'),
+  shortest: s('must have at least {bound} entries or characters', '길이가 {bound} 이상이어야 합니다'),
+  longest: s('must have at most {bound} entries or characters', '길이가 {bound} 이하여야 합니다'),
+  choice: s('must be one of {choices}', '다음 중 하나여야 합니다: {choices}'),
+  form: s('has the wrong form', '형식이 올바르지 않습니다'),
+  name: s(
+    'must be lower-case letters, digits and hyphens, start and end with a letter or digit, at most 63',
+    '소문자, 숫자, 하이픈만 쓰고 글자나 숫자로 시작하고 끝나야 하며 최대 63자입니다',
+  ),
+  text: s('must be well-formed text without control characters', '제어 문자가 없는 올바른 텍스트여야 합니다'),
+  labels: s('has too many labels', '레이블이 너무 많습니다'),
+  falls: s('may only rise; it is {bound} now', '늘릴 수만 있습니다. 현재 {bound}입니다'),
+  more: s('grants more than you hold yourself', '자신의 권한보다 많은 권한을 줄 수 없습니다'),
+  query: s('is not understood here', '여기서 쓸 수 없는 값입니다'),
+}
+
+/** A field that is not acceptable, as a problem. `fault` is a key of the table above. */
+export function fieldProblem(field: string, fault: string, facts: Facts = {}): Problem {
+  const sentence = faults[fault] ?? s(fault, fault)
+  return new Problem(
+    'request/invalid',
+    { field: field === '' ? 'body' : field, why: say(sentence, facts), fault, ...facts },
+    { field },
+  )
+}
+
+/** The sentence of a fault in another language; nothing when it is not in the table. */
+export const faultSentence = (fault: string, facts: Facts, language: Language) => {
+  const sentence = Object.hasOwn(faults, fault) ? faults[fault] : undefined
+  return sentence === undefined ? undefined : say(sentence, facts, language)
+}
+
+/** Reads a value by a schema; problem `request/invalid` for the first field at fault. */
+export function read<S extends z.ZodType>(schema: S, value: unknown, path = ''): z.output<S> {
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  throw issueProblem(result.error.issues[0], path)
+}
+
+function issueProblem(issue: z.core.$ZodIssue | undefined, path: string): Problem {
+  const field = [path, ...(issue?.path ?? []).map(String)].filter((part) => part !== '').join('.')
+  if (issue === undefined) return fieldProblem(field, 'form')
+  switch (issue.code) {
+    case 'invalid_type':
+      return issue.input === undefined && /undefined/.test(issue.message)
+        ? fieldProblem(field, 'required')
+        : fieldProblem(field, 'type', { expected: issue.expected })
+    case 'unrecognized_keys':
+      return fieldProblem(
+        [field, shortened(issue.keys[0])].filter((part) => part !== '').join('.'),
+        'unknown',
+      )
+    case 'too_small':
+      return fieldProblem(field, issue.origin === 'number' || issue.origin === 'int' ? 'least' : 'shortest', {
+        bound: Number(issue.minimum),
+      })
+    case 'too_big':
+      return fieldProblem(field, issue.origin === 'number' || issue.origin === 'int' ? 'most' : 'longest', {
+        bound: Number(issue.maximum),
+      })
+    case 'invalid_value':
+      return fieldProblem(field, 'choice', { choices: issue.values.map(String).join(', ') })
+    case 'custom':
+      return fieldProblem(field, issue.message.includes('labels') ? 'labels' : 'text')
+    default:
+      return fieldProblem(field, field === 'name' || field === 'project' ? 'name' : 'form')
+  }
+}
+
+const shortened = (key = '') => (key.length > 64 ? `${key.slice(0, 64)}…` : key)
+
+const controls = /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/
+
+/** Refuses texts that could not be stored or shown safely, wherever they stand. */
+export function checkTexts(value: unknown, path: string): void {
+  if (typeof value === 'string') {
+    if (controls.test(value) || !isWellFormed(value)) throw fieldProblem(path, 'text')
+    return
+  }
+  if (Array.isArray(value)) {
+    for (const [index, item] of value.entries()) checkTexts(item, `${path}.${index}`)
+    return
+  }
+  if (!isObject(value)) return
+  for (const [name, item] of Object.entries(value)) {
+    checkTexts(name, path)
+    checkTexts(item, `${path}.${name}`)
+  }
+}
