@@ -4,15 +4,15 @@
  * it needs no room on the disk, and SQLite sees it within one process as well.
  */
 
-import { closeSync, existsSync, openSync, readFileSync, statSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { Problem } from '#model/problem.ts'
-import { problemFrom } from './sqlite.ts'
+import { createFile, problemFrom } from './sqlite.ts'
 
 /** Takes the lock at `path` until the returned function is called. Problem `store/locked` with the holder's pid. */
 export function lock(path: string): () => void {
   try {
-    if (!existsSync(path)) closeSync(openSync(path, 'wx', 0o600))
+    createFile(path)
     const db = new DatabaseSync(path)
     return take(db, path)
   } catch (error) {

@@ -109,10 +109,10 @@ export function inTransaction<T>(db: DatabaseSync, work: () => T): T {
 }
 
 /**
- * An existing file is never opened here: closing it would drop the locks that SQLite holds on it in this
+ * Makes a file, and its folder, for its owner only; says whether there was none. An existing file is never opened here: closing it would drop the locks that SQLite holds on it in this
  * process (https://sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_).
  */
-function createFile(path: string): boolean {
+export function createFile(path: string): boolean {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
     if (existsSync(path)) return false

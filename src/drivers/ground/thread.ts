@@ -1,6 +1,6 @@
 /**
  * Work that may block, such as a write to a slow disk, in a thread of its own. Questions are answered in
- * their order; problems cross over as problems.
+ * their order; problems cross over as problems. A thread keeps its program alive only while it is asked.
  */
 
 import { parentPort, Worker } from 'node:worker_threads'
@@ -33,10 +33,11 @@ export class Thread<A extends Asks> {
   /** `what` names the thread in problems. */
   constructor(file: URL, what: string) {
     this.#what = what
-    this.#worker = new Worker(file, { name: what })
+    this.#worker = new Worker(file, { name: what, execArgv: [] })
     this.#worker.on('message', (answer: Answer) => this.#take(answer))
     this.#worker.on('error', (error) => this.#end(error))
     this.#worker.on('exit', () => this.#end(undefined))
+    this.#worker.unref()
   }
 
   ask<Name extends keyof A & string>(
@@ -48,6 +49,7 @@ export class Thread<A extends Asks> {
     return new Promise((resolve, reject) => {
       const waiting = { since: performance.now(), resolve: resolve as Waiting['resolve'], reject }
       this.#waiting.set(id, waiting)
+      this.#worker.ref()
       const question: Question = { id, name, input }
       this.#worker.postMessage(question, [])
     })
@@ -66,6 +68,7 @@ export class Thread<A extends Asks> {
   #take(answer: Answer) {
     const waiting = present(this.#waiting.get(answer.id), 'an answer has a question')
     this.#waiting.delete(answer.id)
+    if (this.#waiting.size === 0) this.#worker.unref()
     if ('output' in answer) waiting.resolve(answer.output)
     else if ('problem' in answer) waiting.reject(new Problem(answer.problem.code, answer.problem.facts))
     else waiting.reject(new Bug(answer.bug))
