@@ -86,8 +86,7 @@ const page = `#!/bin/sh
 host=$(hostname)
 up=$(cut -d. -f1 /proc/uptime)
 word=$(cat /run/decant/word 2>/dev/null)
-echo 'Content-Type: text/html; charset=utf-8'
-echo
+printf 'Content-Type: text/html; charset=utf-8\\r\\n\\r\\n'
 cat <<END
 <!doctype html>
 <html lang="en">

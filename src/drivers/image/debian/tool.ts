@@ -55,7 +55,7 @@ async function result(tool: string, argv: readonly string[], cwd: string, limit:
   const child = spawn(tool, argv, {
     cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: path(), LC_ALL: 'C', TMPDIR: cwd, DEBIAN_FRONTEND: 'noninteractive' },
+    env: { ...proxies(), PATH: path(), LC_ALL: 'C', TMPDIR: cwd, DEBIAN_FRONTEND: 'noninteractive' },
   })
   const kill = () => child.kill('SIGKILL')
   limit.addEventListener('abort', kill, { once: true })
@@ -73,6 +73,10 @@ async function result(tool: string, argv: readonly string[], cwd: string, limit:
   limit.removeEventListener('abort', kill)
   return { ended, answer, complaint }
 }
+
+/** How this host reaches Debian's mirrors, where that is said by the environment. */
+const proxies = () =>
+  Object.fromEntries(Object.entries(process.env).filter(([name]) => /^(https?|no|ftp)_proxy$/i.test(name)))
 
 /** mke2fs and debugfs live where an ordinary user's PATH may not look. */
 const path = () => `${process.env['PATH'] ?? '/usr/bin:/bin'}:/usr/sbin:/sbin`
