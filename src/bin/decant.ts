@@ -7,7 +7,10 @@ import { fileURLToPath } from 'node:url'
 // Compiled code is kept beside the code, not in a folder that others can write to.
 enableCompileCache(fileURLToPath(new URL('../../node_modules/.cache/compile', import.meta.url)))
 
-const { main } = await import('#cli/main.ts')
+const [{ main }, { localCommands }] = await Promise.all([
+  import('#cli/main.ts'),
+  import('./local/registry.ts'),
+])
 
 const interrupt = new AbortController()
 process.once('SIGINT', () => interrupt.abort())
@@ -15,7 +18,7 @@ process.once('SIGTERM', () => interrupt.abort())
 // `decant machine list | head`: whoever reads has seen enough.
 process.stdout.on('error', () => process.exit(0))
 
-process.exitCode = await main(process.argv.slice(2), {
+const world = {
   env: process.env,
   isRoot: process.getuid?.() === 0,
   home: homedir(),
@@ -24,4 +27,6 @@ process.exitCode = await main(process.argv.slice(2), {
   stderr: process.stderr,
   nowMs: () => Date.now(),
   interrupted: interrupt.signal,
-})
+}
+
+process.exitCode = await main(process.argv.slice(2), world, localCommands)

@@ -16,8 +16,8 @@ const machineWithinMs = 90_000
 
 const seeLater = 'Decant goes on trying; see: ./decant image show starter, ./decant machine show hello'
 
-/** The address at which the guest's web page answers; nothing while it does not. */
-async function webPage({ forwards }: MachineStatus): Promise<string | undefined> {
+/** The address at which the guest's web page answers; nothing where no port of the host leads to it. */
+function webPage({ forwards }: MachineStatus): string | undefined {
   const forward = forwards.find(({ guestPort, protocol }) => guestPort === 80 && protocol === 'tcp')
   if (forward === undefined) return undefined
   const address = forward.address === '0.0.0.0' ? '127.0.0.1' : forward.address
@@ -30,18 +30,20 @@ export async function showFirstStart(client: Client, signal: AbortSignal): Promi
   tell('First start: building the image starter from Debian packages')
   const lack = await watchImage(watching(imageWithinMs), 'starter')
   endProgress()
+  if (signal.aborted) return
   if (lack !== undefined) return tell(`  The image starter is not there yet: ${lack}\n  ${seeLater}`)
   tell('  image starter is ready')
   tell('Starting the machine hello')
   const status = await watchMachine(watching(machineWithinMs), 'hello')
   endProgress()
+  if (signal.aborted) return
   if (typeof status === 'string') return tell(`  The machine hello is not up yet: ${status}\n  ${seeLater}`)
   const { guest } = status
   tell(`  hello runs as process ${guest?.pid ?? '?'} (${guest?.accelerator ?? '?'})`)
   tell(
     `  Proof of life: the host handed in the word "${inert(guest?.proof?.word ?? '')}", and the guest printed it`,
   )
-  const page = await webPage(status)
+  const page = webPage(status)
   if (page !== undefined) tell(`  Its web page: ${page}`)
   tell(`  Its console: ./decant console hello`)
   tell(`First start done in ${((performance.now() - sinceMs) / 1000).toFixed(1)} s`)

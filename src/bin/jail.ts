@@ -44,6 +44,7 @@ const leadingTo = (path: string): string[] =>
 function sight(checkout: string, { controller, data, link }: Layout): string[] {
   // Left to itself, bubblewrap makes leading folders that only root may enter.
   const leading = new Set(['/etc', ...[checkout, controller, link].flatMap(leadingTo)])
+  leading.delete('/tmp')
   return [
     ['--ro-bind', '/usr', '/usr'],
     rootFolders,

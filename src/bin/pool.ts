@@ -1,7 +1,6 @@
 /** What the supervisor asks its own controller about, as everybody asks: through the API. */
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { at } from '#base/json.ts'
 import { inert } from '#base/text.ts'
 import type { Client, Thing } from '#client/client.ts'
 import { guest, type GuestStatus } from '#kinds/guest/schema.ts'
@@ -107,13 +106,4 @@ export async function guestPids(client: Client): Promise<ReadonlyMap<string, num
       return [[name, pid] as const, [id, pid] as const]
     }),
   )
-}
-
-/** Path and query of a link that signs the administrator in, once. */
-export async function signInPath(client: Client): Promise<string> {
-  const answer = await client.caller.json('/api/v1/sign-in-links', {
-    method: 'POST',
-    json: { user: 'admin' },
-  })
-  return inert(String(at(answer, 'path') ?? at(answer, 'address') ?? at(answer, 'link') ?? '')).slice(0, 200)
 }

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { languageOf } from '#cli/everywhere.ts'
 import { clientAt } from '#cli/place.ts'
 import type { Client } from '#client/client.ts'
+import { signInLink } from '#client/records.ts'
 import { readSettings, settingsText, type Settings } from './config.ts'
 import { isLoopback, tryAddress, urlOf } from './door.ts'
 import { showFirstStart } from './first-start.ts'
@@ -18,7 +19,7 @@ import { Journal } from './journal.ts'
 import { layOut, layoutOf, type Layout } from './layout.ts'
 import { takeLock } from './lock.ts'
 import type { AgentReady, ControllerReady } from './orders.ts'
-import { guestPids, runningMachines, signInPath } from './pool.ts'
+import { guestPids, runningMachines } from './pool.ts'
 import { Program } from './program.ts'
 import { problemOf } from './tether.ts'
 import { complain, tell } from './voice.ts'
@@ -92,8 +93,8 @@ async function showFound(client: Client, { found }: AgentReady) {
   tell(`Found ${what}: ${list.join(', ')}${more}; same processes, they were never stopped`)
 }
 
-async function showWayIn({ url, port }: Place, client: Client, listen: string) {
-  tell(`Sign in, once and within 10 minutes: ${url}${await signInPath(client)}`)
+async function showWayIn({ port }: Place, client: Client, listen: string) {
+  tell(`Sign in, once and within 10 minutes: ${(await signInLink(client, 'admin')).url}`)
   const [, , server] = (process.env.SSH_CONNECTION ?? '').split(' ')
   if (server !== undefined && /^[\w.:%]+$/.test(server) && isLoopback(listen)) {
     tell(`From your own computer: ssh -L ${port}:127.0.0.1:${port} ${server}`)
