@@ -47,8 +47,8 @@ class Listener implements Http2LinkServer {
     this.#server.maxConnections = connections
     this.#server.on('connection', (socket) => this.#count(socket))
     this.#server.on('secureConnection', (socket) => void this.#admit(socket))
-    // A stranger at the door: the socket is gone already.
-    this.#server.on('tlsClientError', () => {})
+    // A stranger, or one who dawdles: Node tells of the latter and leaves the socket to us.
+    this.#server.on('tlsClientError', (_, socket) => socket.destroy())
   }
 
   async listen(address: Address) {
