@@ -53,4 +53,24 @@ export const limits = {
   vcpusPerHostCpu: 32,
   /** Memory that QEMU takes beside the guest's own, TCG code cache included. */
   guestOverheadMib: 96,
+  /** One QMP message; the largest that we ask for is under 4 KiB, and QEMU may be in its guest's hands. */
+  qmpLineBytes: 1_048_576,
+  /** One QMP answer; a QEMU busy with its disks has been seen to need two seconds. */
+  qmpAnswerMs: 10_000,
+  /** From starting QEMU to its first word, on a loaded host. */
+  spawnMs: 30_000,
+  /** Between attempts to go on after the store refused a write: soon enough for people, cheap when it stays full. */
+  ioRetryMs: 2_000,
+  /** Serial bytes that wait for one slow viewer before it is dropped. */
+  serialLagBytes: 1_048_576,
+  /** Room for cached disk pages within a guest's memory bound; they can be given back at any time. */
+  guestPageCacheMib: 256,
+  /** Threads of a guest beside one per CPU: QEMU's disk workers number up to 64 per disk queue. */
+  guestTasks: 512,
+  /** QEMU's own complaints kept per guest. */
+  qemuLogBytes: 65_536,
+  /** A screenshot as PNG; 4K in true colour stays below. */
+  screenshotBytes: 2 ** 25,
+  /** TCG's cache of translated code; unset, it grows to a gibibyte per guest. */
+  tcgCacheMib: 64,
 } as const

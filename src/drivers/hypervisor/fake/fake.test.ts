@@ -60,6 +60,7 @@ const bodyOf = (change: Partial<GuestSpec> = {}): Body => ({
     commandLine: '',
     disks: [],
     nics: [],
+    machineSpec: {},
     ...change,
   },
   disks: [],

@@ -1,0 +1,206 @@
+/**
+ * One guest as this driver object knows it: its record, its connection to QEMU, and what QEMU last said.
+ *
+ *     record:        none   spawning   started ──────────────────────────────────────────── ended
+ *     process:                         same pid and start      gone                               
+ *     QMP:                             proven      silent                                        
+ *     seen as:       absent starting   (by status) starting¹,  lost                         absent
+ *                                                  strange
+ *
+ *     status:  prelaunch → starting · paused, io-error² → paused · shutdown → shutdown ·
+ *              guest-panicked, internal-error → panicked · all else → running
+ *
+ * ¹ while it is young. ² seen as running with `isIoStopped`: nobody asked for that pause.
+ */
+
+import { limits } from '#model/limits.ts'
+import { Problem } from '#model/problem.ts'
+import type { Clock } from '#drivers/clock/port.ts'
+import type { Sight } from '../port.ts'
+import { boundLog, lastComplaint } from './folder.ts'
+import { proveGuest } from './launch.ts'
+import { hostBootId, isSameProcess, processFacts } from './process.ts'
+import { Qmp, type QmpEvent } from './qmp/client.ts'
+import { readRecord, writeRecord, type Record } from './record.ts'
+import { SerialLine } from './serial/line.ts'
+import { connectIn } from './socket.ts'
+
+/** A process of this age that does not answer yet may still be starting. */
+const youthMs = limits.spawnMs
+/** How long an adopted process has to prove itself. */
+const proofMs = 3000
+
+export class Guest {
+  readonly id: string
+  readonly folder: string
+  record: Record | undefined
+  readonly serial = new SerialLine()
+  isAdopted = false
+  #qmp: Qmp | undefined
+  #status = ''
+  readonly #clock: Clock
+  readonly #changed: (id: string) => void
+  #retry: () => void = () => undefined
+
+  constructor(id: string, folder: string, clock: Clock, changed: (id: string) => void) {
+    this.id = id
+    this.folder = folder
+    this.#clock = clock
+    this.#changed = changed
+    this.record = readRecord(folder)
+  }
+
+  /** Keeps the record in memory and on disk. */
+  keep(record: Record, isDurable = false) {
+    writeRecord(this.folder, record, isDurable)
+    this.record = record
+  }
+
+  amend(change: Partial<Record>) {
+    if (this.record !== undefined) this.keep({ ...this.record, ...change })
+  }
+
+  /** Whether the recorded process lives, as far as /proc can say. */
+  get isAlive(): boolean {
+    const { pid, startTicks, hostBoot } = this.record ?? { pid: null, startTicks: null, hostBoot: '' }
+    return pid !== null && startTicks !== null && hostBoot === hostBootId() && isSameProcess(pid, startTicks)
+  }
+
+  get isProven() {
+    return this.#qmp?.isOpen === true && this.isAlive
+  }
+
+  /** The connection; problem `guest/absent` when there is no proven process. */
+  get qmp(): Qmp {
+    if (this.#qmp?.isOpen === true && this.record?.phase === 'started') return this.#qmp
+    throw new Problem('guest/absent', { machine: this.id })
+  }
+
+  /** Finds the recorded process again and proves that it is the guest; quiet when it cannot. */
+  async adopt(): Promise<void> {
+    if (!this.isAlive || this.#qmp?.isOpen === true || this.record === undefined) return
+    const socket = await connectIn(this.folder, 'qmp.sock').catch(() => undefined)
+    if (socket === undefined) return
+    const qmp = new Qmp(socket, this.#clock)
+    try {
+      await qmp.begin(proofMs)
+      await proveGuest(qmp, this.id)
+      this.isAdopted = true
+      this.attach(qmp, await connectIn(this.folder, 'serial.sock'))
+      await this.refresh()
+    } catch {
+      qmp.close()
+    }
+  }
+
+  /** Takes over a proven connection: from now on QEMU's events move what is seen. */
+  attach(qmp: Qmp, serial: Parameters<SerialLine['attach']>[0]) {
+    this.#qmp = qmp
+    qmp.onEvent((event) => this.#hear(event))
+    void qmp.closed.then(() => this.#lost(qmp))
+    this.serial.attach(serial, this.record?.wordSeenAtMs === null ? this.record.word : '', () => {
+      this.amend({ wordSeenAtMs: this.#clock.now() })
+      this.#changed(this.id)
+    })
+  }
+
+  /** Asks QEMU how it stands. */
+  async refresh(): Promise<void> {
+    if (this.#qmp?.isOpen !== true) return
+    const { status } = await this.#qmp.ask('query-status', {})
+    this.#turn(String(status))
+  }
+
+  /** Looks after what events do not tell; called now and then. */
+  async tend(): Promise<void> {
+    if (this.record?.phase !== 'started') return
+    boundLog(this.folder)
+    if (this.#qmp?.isOpen === true) return
+    if (this.isAlive) await this.adopt()
+    else if (this.#status !== 'gone') this.#turn('gone')
+  }
+
+  /** Lets go without harm. */
+  detach() {
+    this.#retry()
+    const qmp = this.#qmp
+    this.#qmp = undefined
+    this.serial.detach()
+    qmp?.close()
+  }
+
+  sight(): Sight {
+    const { record } = this
+    const process = this.#process()
+    const isThere = process !== 'absent'
+    return {
+      process,
+      pid: isThere ? (record?.pid ?? null) : null,
+      startedAtMs: isThere ? (record?.startedAtMs ?? null) : null,
+      boot: record?.boot ?? 0,
+      epoch: record?.epoch ?? 0,
+      running: isThere ? (record?.running ?? null) : null,
+      forwards: isThere ? (record?.forwards ?? []) : [],
+      word: isThere ? (record?.word ?? null) : null,
+      wordSeenAtMs: isThere ? (record?.wordSeenAtMs ?? null) : null,
+      isIoStopped: this.#status === 'io-error',
+      isAdopted: isThere && this.isAdopted,
+      detail: process === 'lost' ? lastComplaint(this.folder) : (record?.detail ?? ''),
+    }
+  }
+
+  usage() {
+    const facts = this.isAlive ? processFacts(this.record?.pid ?? 0) : undefined
+    return facts === undefined ? null : { cpuSeconds: facts.cpuSeconds, residentBytes: facts.residentBytes }
+  }
+
+  #process(): Sight['process'] {
+    const { record } = this
+    if (record === undefined || record.phase === 'ended') return 'absent'
+    if (record.phase === 'spawning') return 'starting'
+    if (!this.isAlive) return 'lost'
+    if (this.#qmp?.isOpen === true) return seenAs(this.#status)
+    return this.#clock.now() - record.startedAtMs < youthMs && !this.isAdopted ? 'starting' : 'strange'
+  }
+
+  #hear({ event, data }: QmpEvent) {
+    if (event === 'RESUME') this.#turn('running')
+    else if (event === 'GUEST_PANICKED') this.#turn('guest-panicked')
+    else if (event === 'SHUTDOWN' && data['guest'] === true) this.#turn('shutdown')
+    // A guest is stopped for many reasons; only QEMU knows which.
+    else if (event === 'STOP' || event === 'BLOCK_IO_ERROR') void this.refresh().catch(() => undefined)
+  }
+
+  #turn(status: string) {
+    if (status === this.#status) return
+    this.#status = status
+    if (status === 'io-error') this.#resumeSoon()
+    this.#changed(this.id)
+  }
+
+  /** The store was full or failing: try again now and then; QEMU repeats what could not be written (I-31). */
+  #resumeSoon() {
+    const { ioRetryMs } = limits
+    this.#retry = this.#clock.after(ioRetryMs, () => {
+      if (this.#status === 'io-error') void this.#qmp?.ask('cont', {}).catch(() => undefined)
+    })
+  }
+
+  /** QEMU's connection ended: it dies, or somebody broke the connection; /proc says which, in a moment. */
+  async #lost(qmp: Qmp) {
+    if (this.#qmp !== qmp) return
+    this.#qmp = undefined
+    this.serial.detach()
+    for (let waitedMs = 0; this.isAlive && waitedMs < 500; waitedMs += 10) await this.#clock.sleep(10)
+    this.#turn('gone')
+    this.#changed(this.id)
+  }
+}
+
+function seenAs(status: string): Sight['process'] {
+  if (status === 'prelaunch') return 'starting'
+  if (status === 'paused') return 'paused'
+  if (status === 'shutdown') return 'shutdown'
+  if (status === 'guest-panicked' || status === 'internal-error') return 'panicked'
+  return 'running'
+}

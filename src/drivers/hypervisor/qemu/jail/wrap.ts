@@ -1,0 +1,104 @@
+/**
+ * Wraps QEMU's command line in its jail, from the outside in:
+ *
+ *     systemd scope, or a shell that joins control groups ▸ bubblewrap: only these files ▸ setpriv: own user ▸ QEMU
+ *
+ * Each becomes the next (exec), but for bubblewrap, which stays as a small parent and tells the pid.
+ * No word of a person is in here; the shell's script is fixed and takes words only as arguments.
+ */
+
+import { existsSync, lstatSync, readlinkSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type { Body } from '../../port.ts'
+import type { Bounds } from './cgroup.ts'
+import type { Means } from './means.ts'
+import { scopeArgv } from './scope.ts'
+
+export type Jail = {
+  readonly id: string
+  readonly folder: string
+  readonly body: Body
+  readonly means: Means
+  readonly uid: number | null
+  readonly cgroups: readonly string[]
+  readonly bounds: Bounds
+  readonly isKvm: boolean
+}
+
+/** The descriptor on which bubblewrap tells the pid of what it started. */
+export const infoDescriptor = 3
+
+export const wrapped = (jail: Jail, qemu: readonly string[]): readonly string[] => [
+  ...joined(jail),
+  ...walledIn(jail),
+  ...lowered(jail),
+  ...qemu,
+]
+
+/** No core dumps: they hold guests' memory. Few open files: a disk takes one or two. */
+const script =
+  'ulimit -c 0; ulimit -n 4096; while [ "$1" != -- ]; do echo 0 >"$1" || exit 1; shift; done; shift; exec "$@"'
+
+function joined({ id, means, cgroups, bounds }: Jail): readonly string[] {
+  const groups = cgroups.map((folder) => `${folder}/cgroup.procs`)
+  const shell = ['/bin/sh', '-c', script, 'decant', ...groups, '--']
+  return means.groups === 'systemd-scope' ? [...scopeArgv(id, bounds), ...shell] : shell
+}
+
+function walledIn({ folder, body, means, isKvm }: Jail): readonly string[] {
+  if (means.mounts !== 'bubblewrap') return []
+  const files = openedFiles(body)
+  return [
+    ['bwrap', ...(means.isRoot ? [] : ['--cap-drop', 'ALL'])],
+    ['--unshare-ipc', '--unshare-uts', '--info-fd', String(infoDescriptor)],
+    systemFiles(),
+    ['null', 'zero', 'urandom', ...(isKvm ? ['kvm'] : [])].flatMap((name) => bind('--dev-bind', `/dev/${name}`)),
+    // Made here, for bubblewrap would close the folders above a private one to the guest's user.
+    [...new Set([folder, ...files.map(({ path }) => path)].map(dirname))].flatMap((above) => ['--dir', above]),
+    bind('--bind', folder),
+    files.flatMap(({ how, path }) => bind(how, path)),
+    ['--chdir', folder, '--'],
+  ].flat()
+}
+
+/** Shows a file or folder at the very place where it is. */
+const bind = (how: '--bind' | '--dev-bind' | '--ro-bind' | '--ro-bind-try', path: string) => [how, path, path]
+
+/** Programs and libraries, read-only; where names are looked up. Nothing else of /etc. */
+const systemFiles = (): readonly string[] => [
+  ...bind('--ro-bind', '/usr'),
+  ...['/lib', '/lib64', '/bin', '/sbin'].flatMap(systemFolder),
+  ...['/etc/ld.so.cache', '/etc/resolv.conf'].flatMap((file) => bind('--ro-bind-try', file)),
+]
+
+/** Debian since 12 has these as links into /usr; an older, upgraded host may not. */
+function systemFolder(path: string): readonly string[] {
+  if (!existsSync(path)) return []
+  return lstatSync(path).isSymbolicLink()
+    ? ['--symlink', readlinkSync(path), path]
+    : bind('--ro-bind', path)
+}
+
+/** What QEMU opens beside its run folder; what may be shared with other guests is read-only. */
+function openedFiles({ disks, kernel }: Body) {
+  const readOnly = [
+    ...disks.flatMap((disk) => disk.backing.map(({ file }) => file)),
+    ...disks.filter((disk) => disk.isReadOnly).map(({ file }) => file),
+    ...(kernel === null ? [] : [kernel.kernelFile, kernel.initrdFile]),
+  ]
+  const writable = disks.filter((disk) => !disk.isReadOnly).map(({ file }) => file)
+  return [
+    ...[...new Set(readOnly)].map((path) => ({ how: '--ro-bind', path }) as const),
+    ...writable.map((path) => ({ how: '--bind', path }) as const),
+  ]
+}
+
+/** The guest's own user, without groups (but the one that may use KVM), capabilities or ways to get more. */
+function lowered({ uid, isKvm }: Jail): readonly string[] {
+  if (uid === null) return ['setpriv', '--no-new-privs', '--inh-caps=-all', '--']
+  return [
+    ['setpriv', `--reuid=${uid}`, `--regid=${uid}`],
+    isKvm ? [`--groups=${statSync('/dev/kvm').gid}`] : ['--clear-groups'],
+    ['--inh-caps=-all', '--ambient-caps=-all', '--bounding-set=-all', '--no-new-privs', '--'],
+  ].flat()
+}

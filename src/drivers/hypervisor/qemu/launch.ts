@@ -1,0 +1,136 @@
+/**
+ * Starts one QEMU process in its jail and brings it to the moment before its guest's first instruction.
+ * Whatever goes wrong, no process is left; what QEMU complained of becomes the problem `guest/spawn`.
+ */
+
+import { spawn, type ChildProcess } from 'node:child_process'
+import { closeSync } from 'node:fs'
+import type { Socket } from 'node:net'
+import { limits } from '#model/limits.ts'
+import { Problem } from '#model/problem.ts'
+import type { Clock } from '#drivers/clock/port.ts'
+import { lastComplaint, openLog, reclaimFolder } from './folder.ts'
+import { infoDescriptor } from './jail/wrap.ts'
+import { isSameProcess, processFacts } from './process.ts'
+import { Qmp } from './qmp/client.ts'
+import { connectIn } from './socket.ts'
+
+export type Launch = {
+  readonly id: string
+  readonly folder: string
+  readonly argv: readonly string[]
+  readonly uid: number | null
+  /** Whether the pid is told on a descriptor rather than being that of the child. */
+  readonly tellsPid: boolean
+  /** The kernel's command line, set before the machine is built; null where none is loaded. */
+  readonly append: string | null
+}
+
+export type Launched = {
+  readonly pid: number
+  readonly startTicks: string
+  readonly qmp: Qmp
+  readonly serial: Socket
+}
+
+/** How often a socket that is about to appear is tried: short at first, for it takes 50 ms. */
+const retryMs = 2
+
+/** `born` is called as soon as the pid is known, long before QEMU answers. */
+export async function launch(
+  wish: Launch,
+  clock: Clock,
+  born: (pid: number, startTicks: string) => void,
+): Promise<Launched> {
+  const child = startProcess(wish)
+  const deadline = clock.monotonic() + limits.spawnMs
+  let pid = 0
+  let startTicks = ''
+  let qmp: Qmp | undefined
+  try {
+    pid = await pidOf(child, wish)
+    startTicks = processFacts(pid)?.startTicks ?? ''
+    if (startTicks !== '') born(pid, startTicks)
+    qmp = new Qmp(await connectSoon(wish.folder, child, deadline, clock), clock)
+    const serial = await prepare(qmp, wish)
+    child.unref()
+    return { pid, startTicks, qmp, serial }
+  } catch (error) {
+    qmp?.close()
+    if (startTicks !== '' && isSameProcess(pid, startTicks)) process.kill(pid, 'SIGKILL')
+    else child.kill('SIGKILL')
+    await ended(child)
+    throw new Problem('guest/spawn', { why: whyOf(error, wish.folder) }, { cause: error })
+  }
+}
+
+/** Detached, in a session of its own and without a pipe to us: it must run on when we die. */
+function startProcess({ argv, folder, tellsPid }: Launch): ChildProcess {
+  const log = openLog(folder)
+  try {
+    const [program = '', ...args] = argv
+    const child = spawn(program, args, {
+      cwd: folder,
+      detached: true,
+      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8' },
+      stdio: ['ignore', 'ignore', log, ...(tellsPid ? (['pipe'] as const) : [])],
+    })
+    child.on('error', () => undefined)
+    return child
+  } finally {
+    closeSync(log)
+  }
+}
+
+/** Bubblewrap tells `{"child-pid": 42}` before it becomes the command. */
+async function pidOf(child: ChildProcess, { tellsPid }: Launch): Promise<number> {
+  const own = child.pid
+  if (own === undefined) throw new Problem('tool/missing', { tool: 'setpriv', package: 'util-linux' })
+  if (!tellsPid) return own
+  let said = ''
+  const pipe = child.stdio[infoDescriptor]
+  if (pipe !== null && pipe !== undefined && 'read' in pipe) for await (const bytes of pipe) said += bytes
+  const pid = Number(/"child-pid": *(\d+)/.exec(said)?.[1])
+  if (!(pid > 1)) throw new Error('the jail did not start')
+  return pid
+}
+
+async function connectSoon(folder: string, child: ChildProcess, deadline: number, clock: Clock) {
+  for (;;) {
+    const socket = await connectIn(folder, 'qmp.sock').catch(() => undefined)
+    if (socket !== undefined) return socket
+    if (child.exitCode !== null || child.signalCode !== null) throw new Error('it ended at once')
+    if (clock.monotonic() > deadline) throw new Problem('qmp/silent', { command: 'start', seconds: limits.spawnMs / 1000 })
+    await clock.sleep(retryMs)
+  }
+}
+
+/** Handshake, kernel command line, proof that it is this guest, serial line; the folder is ours again. */
+async function prepare(qmp: Qmp, { id, folder, uid, append }: Launch): Promise<Socket> {
+  await qmp.begin(limits.spawnMs)
+  if (append !== null) {
+    await qmp.ask('qom-set', { path: '/machine', property: 'append', value: append })
+    await qmp.ask('x-exit-preconfig', {}, limits.spawnMs)
+  }
+  await proveGuest(qmp, id)
+  const serial = await connectIn(folder, 'serial.sock')
+  reclaimFolder(folder, uid)
+  return serial
+}
+
+/** Problem `guest/not-ours` unless this QEMU says that it is the guest (I-23). */
+export async function proveGuest(qmp: Qmp, id: string): Promise<void> {
+  const { UUID } = await qmp.ask('query-uuid', {})
+  if (UUID !== id) throw new Problem('guest/not-ours', { pid: 0 })
+}
+
+const ended = (child: ChildProcess) =>
+  new Promise<void>((done) => {
+    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return done()
+    child.once('exit', () => done())
+  })
+
+function whyOf(error: unknown, folder: string): string {
+  const complaint = lastComplaint(folder)
+  return complaint === '' ? (error as Error).message : complaint
+}

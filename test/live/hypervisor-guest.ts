@@ -1,0 +1,106 @@
+/**
+ * The smallest guest that can do what the contract asks: Debian's cloud kernel, busybox, one script. Built
+ * once per version of the packages and kept in the folder for temporary files.
+ */
+
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import {
+  cpSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+
+export type GuestFiles = { readonly kernelFile: string; readonly initrdFile: string }
+
+const modules = ['qemu_fw_cfg', 'pvpanic', 'pvpanic-mmio', 'button', 'evdev']
+const blockModules = [
+  'virtio',
+  'virtio_ring',
+  'virtio_pci_legacy_dev',
+  'virtio_pci_modern_dev',
+  'virtio_pci',
+  'virtio_mmio',
+  'virtio_blk',
+]
+
+const init = `#!/bin/busybox sh
+/bin/busybox mkdir -p /proc /sys /dev /sbin
+/bin/busybox --install -s /bin
+mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
+for each in ${modules.join(' ')}; do insmod /lib/$each.ko; done
+acpid
+echo "decant-proof: $(cat /sys/firmware/qemu_fw_cfg/by_name/opt/decant/word/raw)"
+for each in ${blockModules.join(' ')}; do insmod /lib/$each.ko; done
+exec setsid cttyhack sh
+`
+
+/** Kernel and first file system of the guest; built when they are not there yet. */
+export function guestFiles(): GuestFiles {
+  const version = basename(
+    /Depends: (linux-image-\S+)/.exec(said('apt-cache', ['depends', 'linux-image-cloud-amd64']))?.[1] ?? '',
+  )
+  const key = createHash('sha256').update(version).update(init).digest('hex').slice(0, 16)
+  const kept = join(tmpdir(), `decant-test-guest-${key}`)
+  if (!existsSync(kept)) build(kept, version)
+  return { kernelFile: join(kept, 'kernel'), initrdFile: join(kept, 'initrd') }
+}
+
+function build(kept: string, kernelPackage: string) {
+  const work = mkdtempSync(join(tmpdir(), 'decant-guest-build-'))
+  execFileSync('apt-get', ['download', '-q', 'busybox-static', kernelPackage], { cwd: work, stdio: 'ignore' })
+  for (const file of readdirSync(work).filter((name) => name.endsWith('.deb')))
+    execFileSync('dpkg-deb', ['-x', file, 'tree'], { cwd: work })
+  const tree = join(work, 'tree')
+  const files: Entry[] = [
+    ...['bin', 'lib', 'etc', 'etc/acpi', 'etc/acpi/PWRF'].map((name) => ({
+      name,
+      mode: 0o40755,
+      bytes: none,
+    })),
+    { name: 'init', mode: 0o100755, bytes: Buffer.from(init) },
+    { name: 'bin/busybox', mode: 0o100755, bytes: readFileSync(join(tree, 'bin/busybox')) },
+    { name: 'etc/acpi/PWRF/00000080', mode: 0o100755, bytes: Buffer.from('#!/bin/sh\npoweroff -f\n') },
+    ...[...modules, ...blockModules].map((name) => ({
+      name: `lib/${name}.ko`,
+      mode: 0o100644,
+      bytes: readFileSync(globSync(join(tree, `lib/modules/*/kernel/**/${name}.ko`))[0] ?? ''),
+    })),
+  ]
+  const made = join(work, 'made')
+  mkdirSync(made)
+  writeFileSync(join(made, 'initrd'), gzipSync(archive(files)))
+  cpSync(globSync(join(tree, 'boot/vmlinuz-*'))[0] ?? '', join(made, 'kernel'))
+  execFileSync('chmod', ['-R', 'a+rX', made])
+  if (!existsSync(kept)) renameSync(made, kept)
+  rmSync(work, { recursive: true })
+}
+
+const said = (tool: string, args: string[]) => execFileSync(tool, args, { encoding: 'utf8' })
+const none = Buffer.alloc(0)
+
+type Entry = { readonly name: string; readonly mode: number; readonly bytes: Buffer }
+
+/** A cpio archive in the "newc" form that Linux takes (kernel.org, driver-api/early-userspace/buffer-format). */
+function archive(entries: readonly Entry[]): Buffer {
+  const all = [...entries, { name: 'TRAILER!!!', mode: 0, bytes: none }]
+  return Buffer.concat(all.map((entry, n) => record(entry, n + 1)))
+}
+
+function record({ name, mode, bytes }: Entry, inode: number): Buffer {
+  const fields = [inode, mode, 0, 0, 1, 0, bytes.length, 0, 0, 0, 0, name.length + 1, 0]
+  const head = `070701${fields.map((field) => field.toString(16).padStart(8, '0')).join('')}${name}\0`
+  return Buffer.concat([padded(Buffer.from(head)), padded(bytes)])
+}
+
+const padded = (bytes: Buffer) => Buffer.concat([bytes, Buffer.alloc((4 - (bytes.length % 4)) % 4)])
