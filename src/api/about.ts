@@ -90,6 +90,6 @@ const knownRoutes = (room: () => Room): Route[] => [
 
 function health({ desk }: Room): Answer {
   const { state, why } = desk.store.health()
-  const body = { state, why, version: desk.version, revision: desk.replica.revision }
+  const body = { state, why, version: desk.version }
   return { status: state === 'ok' ? 200 : 503, body }
 }

@@ -49,8 +49,7 @@ async function bulk(room: Room, call: Call) {
   onlyKnown(query, ['dryRun', 'wait'])
   const manner = mannerFrom(query)
   const { items } = read(Bulk, body)
-  const { user } = caller.principal
-  const repeat = repeatFrom(request.headers['idempotency-key'], user, `bulk ${canonical(body)}`)
+  const repeat = repeatFrom(request.headers['idempotency-key'], caller.principal, `bulk ${canonical(body)}`)
   const results: unknown[] = []
   for (const [index, item] of items.entries()) {
     const each: Caller = { ...caller, isRecorded: false }

@@ -41,7 +41,7 @@ export const contentRoute = (room: () => Room): Route => ({
 
 async function receive(room: Room, call: Call): Promise<Answer> {
   const { caller, query, params, body, request, route } = call
-  onlyKnown(query, ['project', 'wait', 'dryRun'])
+  onlyKnown(query, ['project', 'wait'])
   const { waitSeconds } = mannerFrom(query)
   const kind = present(kindNamed(image.name), 'images are a kind')
   const address: Address = { kind, project: projectOf(kind, query), name: params.name ?? '' }

@@ -68,7 +68,7 @@ function readRoutes(room: () => Room, kind: Kind): Route[] {
 
 async function listed(room: Room, kind: Kind, { caller, query }: Call): Promise<Answer> {
   const { desk, kinds } = room
-  const project = oneOf(query, 'project')
+  const project = kind.scope === 'pool' ? undefined : oneOf(query, 'project')
   const listing = listingFrom(query)
   const isSeen = sightOf(caller.principal, kind, kinds)
   const isWithin =
@@ -141,7 +141,7 @@ async function changed(room: Room, kind: Kind, { call, changing }: { call: Call;
     body,
     ...(verb === undefined ? {} : { verb }),
     preconditions: preconditionsFrom(request.headers),
-    repeat: repeatFrom(request.headers['idempotency-key'], caller.principal.user, asked),
+    repeat: repeatFrom(request.headers['idempotency-key'], caller.principal, asked),
   })
   const own = verb === undefined ? undefined : kind.verbs[verb]
   const answer = await answered(room, caller, order, {
@@ -182,7 +182,7 @@ function signalRoute(room: () => Room, kind: Kind, signal: string): Route {
         return { status: 200, body: { dryRun: 'plan', changes: [], steps, holds: [], predicted: null } }
       }
       const asked = `${call.route.path} ${document.id} ${canonical(body)}`
-      const repeat = repeatFrom(request.headers['idempotency-key'], caller.principal.user, asked)
+      const repeat = repeatFrom(request.headers['idempotency-key'], caller.principal, asked)
       return sendSignal(room(), caller, { kind, document, signal, input: said, repeat })
     },
   }

@@ -3,6 +3,7 @@
 import { z } from 'zod'
 import type { Json, JsonObject } from '#base/json.ts'
 import { fieldProblem } from '#engines/admission/fields.ts'
+import type { Principal } from '#model/access.ts'
 import { limits } from '#model/limits.ts'
 import { Problem } from '#model/problem.ts'
 import type { Change } from '#drivers/store/port.ts'
@@ -25,12 +26,16 @@ const Kept = z.object({
 export type KeptOutcome = { readonly outcome: Readonly<Record<string, unknown>>; readonly revision: number }
 
 /** Reads the header; undefined without one. `asked` is all that makes the request what it is. */
-export function repeatFrom(header: unknown, user: string, asked: string): Repeat | undefined {
+export function repeatFrom(
+  header: unknown,
+  { user, credential }: Principal,
+  asked: string,
+): Repeat | undefined {
   if (header === undefined) return undefined
   const isKey =
     typeof header === 'string' && header.length <= limits.idempotencyKeyChars && /^[!-~]+$/.test(header)
   if (!isKey) throw fieldProblem('idempotency-key', 'form')
-  return { id: sha256(`${user}\0${header}`), asked: sha256(asked) }
+  return { id: sha256(`${user}\0${credential}\0${header}`), asked: sha256(asked) }
 }
 
 /** The same key for one part of a request. */

@@ -49,7 +49,7 @@ const exchangeRoutes = (room: () => Room): Route[] => [
     takes: 'json',
     input: Exchange,
     answers: '`user`, `csrf`, `expiresAtMs`, and the cookies',
-    handle: async (call) => (await signIn(room(), call)).answer,
+    handle: (call) => signIn(room(), call),
   },
   {
     role: 'anyone',
@@ -63,7 +63,7 @@ const exchangeRoutes = (room: () => Room): Route[] => [
     input: Exchange,
     answers: 'Leads to `/`',
     handle: async (call) => {
-      const { headers } = (await signIn(room(), call)).answer
+      const { headers } = await signIn(room(), call)
       return { status: 303, headers: { ...headers, location: '/' } }
     },
   },
@@ -117,7 +117,8 @@ const sessionRoutes = (room: () => Room): Route[] => [
   },
 ]
 
-async function signIn(room: Room, { body, caller, request }: Call): Promise<{ answer: Answer }> {
+async function signIn(room: Room, { body, caller, query, request }: Call): Promise<Answer> {
+  onlyKnown(query, [])
   const { desk, isSecure } = room
   const { link } = read(Exchange, body ?? {})
   const entry = await desk.store.get('secret', sha256(link))
@@ -163,9 +164,7 @@ async function signIn(room: Room, { body, caller, request }: Call): Promise<{ an
   desk.audited()
   const csrf = csrfFor(cookie)
   const headers = { 'set-cookie': cookies(isSecure, cookie, csrf, limits.sessionMs / 1000) }
-  return {
-    answer: { status: 200, headers, body: { user: user.name, csrf, expiresAtMs: session.expiresAtMs } },
-  }
+  return { status: 200, headers, body: { user: user.name, csrf, expiresAtMs: session.expiresAtMs } }
 }
 
 function cookies(isSecure: boolean, session: string, csrf: string, seconds: number): string[] {
@@ -233,14 +232,20 @@ async function sessions(room: Room, { caller, query }: Call): Promise<Answer> {
   onlyKnown(query, [])
   const items = (await visibleSessions(room, caller)).map(
     ({ id, user, createdAtMs, expiresAtMs, from, agent }) => ({
-      ...{ id, user, createdAtMs, expiresAtMs, from, agent },
+      id,
+      user,
+      createdAtMs,
+      expiresAtMs,
+      from,
+      agent,
       isThis: id === caller.principal.credential,
     }),
   )
   return { status: 200, body: { items } }
 }
 
-async function endSession(room: Room, { caller, params }: Call): Promise<Answer> {
+async function endSession(room: Room, { caller, params, query }: Call): Promise<Answer> {
+  onlyKnown(query, [])
   if (caller.isNarrowed) throw new Problem('auth/forbidden', { role: 'admin' })
   const { id = '' } = params
   const session = (await visibleSessions(room, caller)).find((session) => session.id === id)
@@ -250,7 +255,8 @@ async function endSession(room: Room, { caller, params }: Call): Promise<Answer>
   return { status: 204 }
 }
 
-async function makeLink(room: Room, { caller, body }: Call): Promise<Answer> {
+async function makeLink(room: Room, { caller, body, query }: Call): Promise<Answer> {
+  onlyKnown(query, [])
   if (!isPoolAdmin(caller)) throw new Problem('auth/forbidden', { role: 'admin' })
   const { desk } = room
   const { user } = read(ForUser, body ?? {})

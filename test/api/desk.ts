@@ -1,7 +1,7 @@
 /** A desk for tests of the API: the real replica and ledger over a store in memory, and a host made of paper. */
 
 import { createHash, randomUUID } from 'node:crypto'
-import type { JsonObject } from '#base/json.ts'
+import { at, type JsonObject } from '#base/json.ts'
 import type { Binding } from '#model/access.ts'
 import type { Document } from '#model/document.ts'
 import { nameClaim } from '#model/reference.ts'
@@ -146,18 +146,28 @@ export async function plant(replica: Replica, sketch: Sketch): Promise<Document>
   return document
 }
 
-/** What the controller writes into an object's status. */
-export async function report(
-  replica: Replica,
-  kind: string,
-  id: string,
-  status: JsonObject,
-  more: JsonObject = {},
-) {
+type Reported = { kind: string; id: string; status?: JsonObject; host?: string }
+
+/** What the controller writes of an object: its status, its host. */
+export async function report(replica: Replica, { kind, id, status = {}, host }: Reported) {
   const stored = present(replica.get(kind, id), 'it is there')
-  const value = { ...stored.document, ...more, status: { ...(stored.document.status as object), ...status } }
+  const placed = host === undefined ? {} : { host }
+  const value = {
+    ...stored.document,
+    ...placed,
+    status: { ...(stored.document.status as object), ...status },
+  }
   await replica.commit([
     { op: 'put', kind, id, value: value as unknown as JsonObject, expect: stored.revision },
+  ])
+}
+
+/** Takes an object away, as the controller does in the end. */
+export async function remove(replica: Replica, document: Document) {
+  const { kind, id, project, name } = document
+  await replica.commit([
+    { op: 'remove', kind, id },
+    { op: 'release', claim: nameClaim(kind, project, name), holder: id },
   ])
 }
 
@@ -169,7 +179,16 @@ async function seed(replica: Replica) {
 }
 
 type Sent = { method?: string; body?: unknown; token?: string | null; headers?: Record<string, string> }
-export type Got = { status: number; body: any; headers: Record<string, unknown>; text: string }
+export type Got = {
+  status: number
+  /** What stands at a dotted path of the body. */
+  at: (path: string) => unknown
+  text: string
+  headers: Record<string, unknown>
+  /** The code of the problem, if it is one. */
+  code: unknown
+  items: Document[]
+}
 
 /** One call, as the local administrator unless a token says otherwise. */
 export async function call(
@@ -189,20 +208,22 @@ export async function call(
     ...(body === undefined ? {} : { payload: typeof body === 'string' ? body : JSON.stringify(body) }),
   })
   const text = response.payload
-  const isJson = String(response.headers['content-type']).includes('json')
+  const isJson = String(response.headers['content-type']).includes('json') && text !== ''
+  const json: unknown = isJson ? JSON.parse(text) : undefined
+  const items = at(json, 'items')
   return {
     status: response.statusCode,
-    body: isJson ? JSON.parse(text) : undefined,
-    headers: response.headers,
+    at: (path) => at(json, path),
+    code: at(json, 'code'),
+    items: Array.isArray(items) ? items : [],
     text,
+    headers: response.headers,
   }
 }
 
 /** A user with these roles, and a token of theirs. */
 export async function person({ api }: Bench, name: string, bindings: readonly Binding[]): Promise<string> {
   await call(api, '/api/v1/users', { body: { name, spec: { bindings } } })
-  const { body } = await call(api, '/api/v1/tokens', {
-    body: { name: `${name}-token`, spec: { user: name } },
-  })
-  return String(body.secret)
+  const made = await call(api, '/api/v1/tokens', { body: { name: `${name}-token`, spec: { user: name } } })
+  return String(made.at('secret'))
 }

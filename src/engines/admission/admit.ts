@@ -26,6 +26,7 @@ export function admitCreate(
   checkWritable(kind)
   const wish = wishFrom(kind, body)
   if (name !== undefined && wish.name !== undefined && wish.name !== name) throw fixed('name')
+  if (wish.project !== undefined && wish.project !== project) throw fixed('project')
   const given = name ?? wish.name
   if (given === undefined) throw fieldProblem('name', 'required')
   if (kind.scope === 'project') projectOf(project, around)

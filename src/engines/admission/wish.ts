@@ -37,7 +37,7 @@ export const Sent = z.strictObject({
   labels: Labels.default({}),
   description: Description.default(''),
   isProtected: z.boolean().default(false),
-  spec: z.unknown(),
+  spec: z.unknown().optional(),
   ...ignored,
 })
 
