@@ -164,6 +164,10 @@ for (const [what, make] of Object.entries(hostile)) {
   test(`refused, and no host file read: ${what}`, async (t) => {
     const here = await lair(t)
     const content = make(here)
+    // By the header alone, before any tool sees it; the jail is a second wall, not the first.
+    assert.ok(
+      'why' in judge({ head: content, tail: content.subarray(-512), fileBytes: content.length }, 'auto'),
+    )
     const startedAt = performance.now()
     await assert.rejects(
       here.send(content, 'auto'),

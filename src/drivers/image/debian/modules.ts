@@ -13,7 +13,7 @@ export type Unpack = (file: string) => Promise<Uint8Array>
 export const firstModules = ['qemu_fw_cfg']
 /** Without these there is no disk. */
 export const diskModules = ['virtio_pci', 'virtio_mmio', 'virtio_blk']
-/** Power button, network, entropy, balloon, console ports, word of a panic. */
+/** Power button, network, entropy, balloon, console ports, word of a panic; as far as the kernel has them. */
 export const laterModules = [
   'virtio_net',
   'button',
@@ -41,8 +41,11 @@ export function dependenciesIn(content: Uint8Array): string[] {
 }
 
 export type ModuleSet = {
-  /** The modules with what they stand on, each once, what others need first. Built-in ones are left out. */
-  take(names: readonly string[]): Promise<Module[]>
+  /**
+   * The modules with what they stand on, each once, what others need first. Built-in ones are left out, and
+   * missing ones too if they are `optional`.
+   */
+  take(names: readonly string[], need?: 'optional'): Promise<Module[]>
 }
 
 /** Finds modules below the folder of one kernel, `lib/modules/VERSION`. */
@@ -66,9 +69,10 @@ export async function openModules(folder: string, unpack: Unpack): Promise<Modul
   }
 
   return {
-    async take(names) {
+    async take(names, need) {
       const modules: Module[] = []
-      for (const name of names) modules.push(...(await one(name)))
+      const wanted = need === 'optional' ? names.filter((name) => files.has(name)) : names
+      for (const name of wanted) modules.push(...(await one(name)))
       return modules
     },
   }

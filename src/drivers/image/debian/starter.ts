@@ -107,7 +107,7 @@ async function chosenModules(modules: string, busybox: string, run: Run): Promis
   return {
     first: await set.take(firstModules),
     disk: await set.take(diskModules),
-    later: await set.take(laterModules),
+    later: await set.take(laterModules, 'optional'),
   }
 }
 
