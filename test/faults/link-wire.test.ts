@@ -120,6 +120,20 @@ test('an upload that ends well arrives whole before its end is told, however slo
     assert.deepEqual([String(Buffer.concat(answer)), sink.bytes], ['whole', 8 << 20])
   }))
 
+test('the last bytes are still written when the agent had nothing to say back', () =>
+  inLab(async (lab) => {
+    const { sink, channel } = slowSink()
+    const write = (bytes: Uint8Array) => sleep(200).then(() => channel.write(bytes))
+    await lab.connect(
+      quietDoor('h-1', { open: async () => ({ ...channel, write, bytes: (async function* () {})() }) }),
+    )
+    const upload = await session(lab).open({ open: 'content', image: 'i', bytes: null })
+    await upload.write(Buffer.from('last words'))
+    upload.end()
+    await until('an end', () => sink.end !== 'none')
+    assert.deepEqual(sink, { bytes: 10, end: 'whole' })
+  }))
+
 for (const how of ['cut', 'close', 'session', 'silence'] as const) {
   test(`an upload broken by ${how} never looks whole`, () =>
     inLab(async (lab) => {

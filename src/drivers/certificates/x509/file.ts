@@ -1,7 +1,7 @@
 /** A certificate and its key in one file: there is never one without the other. */
 
 import { randomUUID } from 'node:crypto'
-import { chmod, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 export type Pair = { readonly certificate: string; readonly key: string }
@@ -30,7 +30,6 @@ export async function writePair(file: string, { certificate, key }: Pair): Promi
     await handle.writeFile(certificate + key)
     await handle.sync()
     await rename(draft, file)
-    await chmod(file, 0o600)
   } finally {
     await rm(draft, { force: true })
   }

@@ -59,7 +59,7 @@ class StreamChannel implements ByteChannel {
     } catch (cause) {
       if (!this.#isClosed) throw this.#lost(cause)
     }
-    // Node ends the reading of a stream that was reset, too.
+    // A reset that came with the last bytes must not pass for their end.
     if (!this.#isClosed && wasCut(this.#stream)) throw this.#lost()
   }
 
