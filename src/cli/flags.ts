@@ -24,15 +24,17 @@ const suffixes: Readonly<Record<string, RegExp>> = {
 }
 const units: Readonly<Record<string, string>> = { MiB: '512MiB', GiB: '10GiB', bytes: '1GiB', seconds: '30s' }
 
-/** `memoryMib` → `memory`, `isShared` → `shared`, `hostLabels` → `host-label`. */
-function flagName(path: readonly string[], { unit, type }: Schema): string {
+/** `memoryMib` → `memory`, `isShared` → `shared`, `hostLabels` → `host-label`; `taken`: names of plain fields. */
+function flagName(path: readonly string[], { unit, type }: Schema, taken: ReadonlySet<string>): string {
   const last = path.at(-1) ?? ''
   const bare = last
     .replace(suffixes[unit ?? ''] ?? /$^/, '')
     .replace(type === 'boolean' ? /^is(?=[A-Z])/ : /$^/, '')
+    .replace(/AtMs$/, 'At')
+  const name = (word: string) => kebab([...path.slice(0, -1), word].join('-'))
   const isMany = type === 'array' || type === 'object'
-  const single = isMany ? bare.replace(/s$/, '') : bare.replace(/AtMs$/, 'At')
-  return kebab([...path.slice(0, -1), single].join('-'))
+  const single = name(isMany ? bare.replace(/s$/, '') : bare)
+  return isMany && taken.has(single) ? name(bare) : single
 }
 
 const isMoment = (path: readonly string[]) => path.at(-1)?.endsWith('AtMs') === true
@@ -76,13 +78,14 @@ const placeholder = (schema: Schema) =>
 
 const summaryOf = ({ title, description }: Schema) => description ?? title ?? ''
 
+type NameOf = (path: readonly string[], schema: Schema) => string
 type Field = { readonly path: readonly string[]; readonly whole: Schema }
 
 /** The flag of one field; several for an object of plain fields; none for what needs `--set`. */
-function flagsOf({ path, whole }: Field, taken: (name: string) => string): FieldFlag[] {
+function flagsOf({ path, whole }: Field, nameOf: NameOf): FieldFlag[] {
   const { schema, isNullable } = plain(whole)
   const base = { path: path.join('.'), summary: summaryOf(whole) }
-  const name = () => taken(flagName(path, schema))
+  const name = () => nameOf(path, schema)
   if (isMoment(path)) {
     const read = (text: string, nowMs: number) => (text === 'none' ? null : momentFrom(text, nowMs))
     const wanted = 'a time such as 2030-01-31 or 30d'
@@ -101,7 +104,8 @@ function flagsOf({ path, whole }: Field, taken: (name: string) => string): Field
     const many = { value: placeholder(items), isRepeatable: true, shape: 'list' } as const
     return [{ ...base, ...many, name: name(), read, wanted: wantedOf(items) }]
   }
-  if (schema.properties !== undefined) return fieldsOf(schema, path).flatMap((field) => flagsOf(field, taken))
+  if (schema.properties !== undefined)
+    return fieldsOf(schema, path).flatMap((field) => flagsOf(field, nameOf))
   if (typeof schema.additionalProperties !== 'object') return []
   const values = schema.additionalProperties
   const read = (text: string) => pairFrom(values, text)
@@ -123,11 +127,17 @@ const fieldsOf = (schema: Schema, path: readonly string[] = []): Field[] =>
 
 /**
  * The flags of a schema's fields. A name that every command has already (`--format`) is told apart by
- * the noun before it: `--image-format`.
+ * the noun before it: `--image-format`. A list whose singular is a field of its own keeps its plural: `--disks`.
  */
 export function fieldFlags(schema: Schema, noun: string, reserved: ReadonlySet<string>): FieldFlag[] {
-  const taken = (name: string) => (reserved.has(name) ? `${noun}-${name}` : name)
-  return fieldsOf(schema).flatMap((field) => flagsOf(field, taken))
+  const fields = fieldsOf(schema)
+  const scalars = fields.filter(({ whole }) => isScalar(plain(whole).schema))
+  const taken = new Set(scalars.map(({ path, whole }) => flagName(path, plain(whole).schema, new Set())))
+  const nameOf: NameOf = (path, schema) => {
+    const name = flagName(path, schema, taken)
+    return reserved.has(name) ? `${noun}-${name}` : name
+  }
+  return fields.flatMap((field) => flagsOf(field, nameOf))
 }
 
 /** The flags of a kind's spec, with the kinds whose names complete them. */

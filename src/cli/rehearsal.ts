@@ -6,12 +6,12 @@ import { holdText, valueText } from './describe.ts'
 import type { Paper } from './paper.ts'
 import { oneLine } from './width.ts'
 
-/** `create-volume  name web-boot, datastore local` */
+/** `place  host here, why most room`; what is nested is left to `--format json`. */
 export function stepText(step: JsonObject, paper: Paper): string {
-  const { do: what, step: name, ...rest } = step
-  const facts =
-    Object.keys(rest).length === 0 ? '' : `  ${paper.paint('dim', valueText(rest, undefined, paper, 0))}`
-  return `${oneLine(String(what ?? name ?? '?'))}${facts}`
+  const { do: what, step: name, ...facts } = step
+  const rest = Object.fromEntries(Object.entries(facts).filter(([, value]) => typeof value !== 'object'))
+  const told = Object.keys(rest).length === 0 ? '' : `  ${valueText(rest, undefined, paper, 0)}`
+  return `${oneLine(String(what ?? name ?? '?'))}${paper.paint('dim', told)}`
 }
 
 /** One difference: `spec.cpus: 1 → 2`. */
@@ -26,12 +26,13 @@ const changeLines = (changes: readonly unknown[]) =>
     .filter(({ path }) => typeof path === 'string')
     .map(({ path, before, after }) => `  ${differenceText(String(path), before, after)}`)
 
-export function rehearsalLines({ changes, steps, holds, predicted }: Rehearsal, paper: Paper): string[] {
+export function rehearsalLines(rehearsal: Rehearsal, paper: Paper): string[] {
+  const { isNew, changes, steps, holds, predicted } = rehearsal
   const state = predicted === null ? undefined : (predicted.status.state ?? predicted.status.phase)
   const section = (title: string, lines: readonly string[]) =>
     lines.length === 0 ? [] : [paper.paint('bold', title), ...lines.map((line) => `  ${line}`)]
   const lines = [
-    ...changeLines(changes),
+    ...(isNew ? [] : changeLines(changes)),
     ...section(
       paper.text('plan-steps'),
       steps.map((step) => stepText(step, paper)),

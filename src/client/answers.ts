@@ -14,6 +14,8 @@ export type Thing = Document<JsonObject, JsonObject> & { readonly revision?: num
 
 /** What a change would lead to, worked out by the planners that would carry it out. */
 export type Rehearsal = {
+  /** Whether the object would be made by it. */
+  readonly isNew: boolean
   readonly changes: readonly unknown[]
   readonly steps: readonly JsonObject[]
   readonly holds: readonly SaidHold[]
@@ -49,8 +51,9 @@ export const objectFrom = (value: unknown): JsonObject => {
 }
 
 export function rehearsalFrom(value: unknown): Rehearsal {
-  const { changes, steps, holds, predicted } = objectFrom(value)
+  const { before, changes, steps, holds, predicted } = objectFrom(value)
   return {
+    isNew: before === null,
     changes: Array.isArray(changes) ? changes : [],
     steps: Array.isArray(steps) ? steps.map(objectFrom) : [],
     holds: holdsFrom(holds),

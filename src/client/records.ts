@@ -33,19 +33,16 @@ export async function verifyAudit(client: Client): Promise<{ records: number; br
   }
 }
 
-/** A link that signs one browser in, once, for a few minutes. */
+/** A link that signs one browser in as `user`, once, for a few minutes. */
 export async function signInLink(
   client: Client,
-  user?: string,
-): Promise<{ readonly url: string; readonly expiresAtMs: number | undefined }> {
-  const json = user === undefined ? {} : { user }
-  const answer = objectFrom(await client.caller.json(`${base}/sign-in-links`, { method: 'POST', json }))
-  const path = String(answer.url ?? answer.path ?? answer.link)
-  const { url } = client.caller.access
-  return {
-    url: new URL(path, url).href,
-    expiresAtMs: typeof answer.expiresAtMs === 'number' ? answer.expiresAtMs : undefined,
-  }
+  user: string,
+): Promise<{ readonly url: string; readonly expiresAtMs: number }> {
+  const answer = objectFrom(
+    await client.caller.json(`${base}/sign-in-links`, { method: 'POST', json: { user } }),
+  )
+  const { path, expiresAtMs } = answer
+  return { url: new URL(String(path), client.caller.access.url).href, expiresAtMs: Number(expiresAtMs) }
 }
 
 export const me = async (client: Client) => objectFrom(await client.caller.json(`${base}/me`))

@@ -4,7 +4,7 @@ import { X509Certificate } from 'node:crypto'
 import { copyFile, readFile } from 'node:fs/promises'
 import { isObject } from '#base/json.ts'
 import { Problem } from '#model/problem.ts'
-import { signInLink } from '#client/records.ts'
+import { me, signInLink } from '#client/records.ts'
 import { noOperands, type Arguments } from '../arguments.ts'
 import type { Context } from '../command.ts'
 import { placeOf } from '../place.ts'
@@ -14,15 +14,14 @@ export async function login(args: Arguments, context: Context): Promise<number> 
   noOperands(args, context.options.language)
   const { paper, options, world } = context
   const client = await context.client()
-  const user = args.one('user')
+  const user = args.one('user') ?? String((await me(client)).user)
   const { url, expiresAtMs } = await signInLink(client, user)
   if (options.format !== 'table') {
     await paper.data({ url, expiresAtMs })
     return 0
   }
-  const minutes =
-    expiresAtMs === undefined ? 10 : Math.max(1, Math.round((expiresAtMs - world.nowMs()) / 60_000))
-  paper.note(paper.text('login-link', { minutes, user: user ?? 'admin' }))
+  const minutes = Math.max(1, Math.round((expiresAtMs - world.nowMs()) / 60_000))
+  paper.note(paper.text('login-link', { minutes, user: oneLine(user) }))
   paper.line(oneLine(url))
   const server = (world.env.SSH_CONNECTION ?? '').split(' ')[2]
   const { hostname, port } = new URL(url)
