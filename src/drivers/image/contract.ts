@@ -123,6 +123,24 @@ function refusalPromises(promise: Promised) {
     maker.receive(image, into, channelOf(pieces(plain)), { ...wish, bytes: plain.length - 1 }, quiet, never),
   )
 
+  promise('an abort while the sender is silent ends the waiting and leaves nothing', async (rig) => {
+    const image = randomUUID()
+    const silence = Promise.withResolvers<void>()
+    const channel: ByteChannel = {
+      ...channelOf([]),
+      bytes: (async function* () {
+        yield rig.plain.subarray(0, 512)
+        await silence.promise
+      })(),
+      close: () => silence.resolve(),
+    }
+    const stop = new AbortController()
+    const work = rig.maker.receive(image, rig.into, channel, wish, quiet, stop.signal)
+    setImmediate(() => stop.abort(new Error('stop')))
+    await assert.rejects(work, /stop/)
+    assert.equal((await rig.into.observeImage(image)).state, 'absent')
+  })
+
   promise('an aborted content leaves nothing', async ({ maker, into, plain }) => {
     const image = randomUUID()
     const stop = AbortSignal.abort(new Error('stop'))

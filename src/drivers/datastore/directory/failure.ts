@@ -35,7 +35,13 @@ export async function translated<T>(around: Around, work: () => Promise<T>): Pro
   }
 }
 
-async function problemFor({ datastore, folder, neededBytes = 0 }: Around, error: unknown): Promise<unknown> {
+/** What anything made here takes at the least: a few blocks, rounded up. */
+const leastBytes = 1_048_576
+
+async function problemFor(
+  { datastore, folder, neededBytes = leastBytes }: Around,
+  error: unknown,
+): Promise<unknown> {
   if (!(error instanceof Error) || error instanceof Bug) return error
   if (isFull(error)) {
     const freeBytes = await freeBytesOf(folder).catch(() => 0)

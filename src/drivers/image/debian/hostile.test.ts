@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { randomBytes, randomUUID } from 'node:crypto'
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -30,6 +31,8 @@ const qemuImg = (...argv: string[]) => execFileSync('qemu-img', argv, { stdio: [
 async function lair(t: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), 'decant-hostile-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
+  // Readable by everybody: what keeps it from the tools must be our walls, not its mode.
+  chmodSync(folder, 0o755)
   const secret = join(folder, 'secret')
   writeFileSync(secret, Buffer.alloc(mebibyte, secretWord))
   const into = await openDirectory({ folder: join(folder, 'store') })

@@ -80,6 +80,10 @@ const dropped = words(
 
 function refusal(error: unknown): unknown {
   if (!(error instanceof Problem) || error.code !== 'tool/failed') return error
-  const why = `qemu-img cannot read it (${String(error.facts['why'])})`
+  const complaint = String(error.facts['why'])
+  // The jail itself could not be built: that says nothing about the image.
+  if (/^(bwrap|prlimit|setpriv):/.test(complaint))
+    return new Problem('tool/failed', { tool: 'The jail for images', why: complaint }, { cause: error })
+  const why = `qemu-img cannot read it (${complaint})`
   return new Problem('image/refused', { why }, { cause: error })
 }

@@ -8,7 +8,7 @@ import { Problem } from '#model/problem.ts'
 import { judge, largestHeadBytes } from './format/header.ts'
 import { convertJailed } from './jail.ts'
 import { fillStarter, targetFor } from './starter.ts'
-import { checkRoom, receiveUpload, refused, type Door, type Upload } from './upload.ts'
+import { checkRoom, receiveUpload, refused, reserveBytes, type Door, type Upload } from './upload.ts'
 
 export type ImageMakerOptions = {
   /** Absolute folder for downloaded packages and for work in progress; made if absent. */
@@ -102,7 +102,7 @@ async function accepted(draft: string, upload: Upload, { into, wish, report, sig
     await checkRoom(into, 0)
     const { freeBytes } = await into.look()
     // A qcow2 file is never larger than its disk and its tables.
-    const largestBytes = Math.min(freeBytes, Math.ceil(virtualBytes * 1.01) + 16 * 1024 ** 2)
+    const largestBytes = Math.min(freeBytes - reserveBytes, Math.ceil(virtualBytes * 1.01) + 16 * 1024 ** 2)
     await convertJailed({ draft, uploadBytes: upload.fileBytes, largestBytes }, signal)
     await rm(join(draft, 'upload'))
     await checkOwn(join(draft, 'disk.qcow2'))

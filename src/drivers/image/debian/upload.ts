@@ -14,7 +14,7 @@ export type Wish = Parameters<ImageMaker['receive']>[3]
 export type Upload = Content & { readonly sha256: string }
 
 /** Room that an upload leaves for the machines that already run on the datastore. */
-const reserveBytes = 64 * 1024 * 1024
+export const reserveBytes = 64 * 1024 * 1024
 /** How often room is looked at, and a person told. */
 const lookEveryBytes = 16 * 1024 * 1024
 const zeros = Buffer.alloc(65_536)
@@ -36,7 +36,12 @@ export async function receiveUpload(file: string, door: Door): Promise<Upload> {
     throw refused(`it is larger than ${limits.uploadBytes} bytes`)
   await checkRoom(into, wish.bytes ?? 0)
   await using handle = await open(file, 'wx+', 0o600)
-  const { bytes, sha256, head } = await poured(handle, door)
+  // A sender may fall silent for ever; closing the channel ends the waiting for its next piece.
+  const close = () => door.content.close()
+  signal.addEventListener('abort', close, { once: true })
+  const { bytes, sha256, head } = await poured(handle, door).finally(() =>
+    signal.removeEventListener('abort', close),
+  )
   signal.throwIfAborted()
   if (wish.bytes !== null && bytes < wish.bytes) throw new Problem('link/lost', { peer: 'the sender' })
   if (wish.sha256 !== null && wish.sha256 !== sha256)

@@ -95,11 +95,13 @@ async function digested(content: ByteChannel, signal: AbortSignal) {
   const hash = createHash('sha256')
   let bytes = 0
   let head = ''
+  signal.addEventListener('abort', () => content.close(), { once: true })
   for await (const piece of content.bytes) {
     signal.throwIfAborted()
     if (bytes === 0) head = Buffer.from(piece.subarray(0, 16)).toString('latin1')
     hash.update(piece)
     bytes += piece.length
   }
+  signal.throwIfAborted()
   return { bytes, head, sha256: hash.digest('hex') }
 }

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { obeysNetworkContract } from '#drivers/network/contract.ts'
 import { Problem } from '#model/problem.ts'
@@ -66,4 +69,21 @@ test('an address that the host does not have is said plainly', async () => {
     openUserNetwork().plug('a', nic('203.0.113.1', 0), []),
     (error) => error instanceof Problem && error.code === 'network/address-absent',
   )
+})
+
+test('a port for root only is said plainly to an ordinary user', async (t) => {
+  const first = Number(readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8'))
+  if (first <= 81) return t.diagnostic('this host lets everybody take every port')
+  const script = `
+    import { openUserNetwork } from '#drivers/network/user/network.ts'
+    const forward = { protocol: 'tcp', address: '127.0.0.1', hostPort: 81, guestPort: 80 }
+    const nic = { id: 'net0', network: 'n', driver: 'user', mac: '', isRestricted: false, forwards: [forward] }
+    await openUserNetwork().plug('g', nic, []).catch((error) => console.log(error.code))
+  `
+  const said = execFileSync(process.execPath, ['--input-type=module-typescript', '-e', script], {
+    cwd: join(import.meta.dirname, '../../../..'),
+    encoding: 'utf8',
+    ...(process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}),
+  })
+  assert.equal(said, 'network/port-forbidden\n')
 })
