@@ -1,0 +1,240 @@
+/** What must never happen, looked at after every event of a run. Names are those of INVARIANTS.md. */
+
+import type { Document } from '#model/document.ts'
+import type { Act } from '#drivers/hypervisor/fake/open.ts'
+import type { FakeGuest } from '#drivers/hypervisor/fake/world.ts'
+import type { GuestSpec } from '#kinds/guest/schema.ts'
+import type { HostDocument } from '#kinds/host/schema.ts'
+import type { Allocation } from '#kinds/machine/plan.ts'
+import type { Wish as AgentWish } from '#program/agent/wishes.ts'
+import type { Controller } from '#program/controller/controller.ts'
+import type { Seen } from '#runtime/replica.ts'
+import type { Blow } from './chaos.ts'
+import type { Datacenter } from './datacenter.ts'
+import type { SimHost } from './host.ts'
+import { leaks } from './leaks.ts'
+import type { Told, Wish } from './people.ts'
+import { Silences } from './silences.ts'
+
+export type Violation = { readonly invariant: string; readonly why: string; readonly atMs: number }
+
+/** Processes that have a disk open. */
+const open: ReadonlySet<string> = new Set(['starting', 'running', 'paused', 'shutdown', 'panicked'])
+const live: ReadonlySet<string> = new Set(['starting', 'running', 'paused'])
+/** Timers for each host and machine at most, programs started again included. */
+const timersEach = 60
+
+type Known = { readonly pid: number; readonly host: string; readonly guest: FakeGuest }
+
+export class Invariants {
+  readonly #center: Datacenter
+  readonly #silences: Silences
+  readonly #known = new Map<string, Known>()
+  /** Processes that a planner or the world has ended for a reason. */
+  readonly #excused = new Set<string>()
+  readonly #epochs = new Map<string, { readonly epoch: number; readonly host: string }>()
+  readonly #offs = new Map<string, number>()
+  readonly #acknowledged = new Map<string, Document>()
+  readonly #revisions = new Map<string, number>()
+  #looks = 0
+  violation: Violation | undefined
+
+  constructor(center: Datacenter) {
+    this.#center = center
+    this.#silences = new Silences(center, (invariant, why) => this.fail(invariant, why))
+    for (const host of center.hosts.values()) host.onAct = (act) => this.#act(host, act)
+  }
+
+  fail(invariant: string, why: string) {
+    this.violation ??= { invariant, why, atMs: this.#center.time.elapsedMs }
+  }
+
+  /** After every event. */
+  look() {
+    const writers = new Map<string, string>()
+    for (const host of this.#center.hosts.values())
+      for (const [id, guest] of host.world.guests) {
+        const key = `${host.name}/${id}`
+        this.#oneWriter(writers, key, guest)
+        this.#sameProcess(key, host.name, guest)
+        this.#staysOff(key, guest)
+      }
+    this.#gone()
+    this.#silences.look()
+    if (this.#looks++ % 64 === 0) this.#bounded()
+  }
+
+  /** When all is as wished: nothing may be left over. */
+  atRest() {
+    for (const leak of leaks(this.#center)) this.fail('I-20', `left over: ${leak}`)
+    const { storeDisk, controller } = this.#center
+    for (const [id, { kind, name, generation }] of this.#acknowledged) {
+      const value = storeDisk.entries.get(kind)?.get(id)?.value as Document | undefined
+      if (value === undefined || value.generation < generation)
+        this.fail(
+          'I-13',
+          `${kind} ${name} (generation ${generation}) was acknowledged and is not in the store`,
+        )
+    }
+    for (const [kind, entries] of storeDisk.entries)
+      for (const [id, { revision }] of entries) {
+        const seen = controller?.desk.replica.get(kind, id)
+        if (seen !== undefined && seen.revision !== revision)
+          this.fail('I-17', `the replica missed ${kind} ${id}`)
+      }
+  }
+
+  wished({ op, name, kind }: Wish) {
+    if (op !== 'delete') return
+    for (const [id, document] of this.#acknowledged)
+      if (document.kind === kind && document.name === name) this.#acknowledged.delete(id)
+  }
+
+  acknowledged(told: Extract<Told, { is: 'done' }>) {
+    if (told.after !== null) this.#acknowledged.set(told.after.id, told.after)
+    else if (told.before !== undefined) this.#acknowledged.delete(told.before.id)
+  }
+
+  blow({ name, on }: Blow) {
+    if (name === 'store-lost') this.#acknowledged.clear()
+    const [host = '', , id] = on.split(' ')
+    for (const [key, { host: of, pid, guest }] of this.#known) {
+      const isHit = name === 'host-cycle' ? of === host : id !== undefined && key === `${host}/${id}`
+      if (!isHit) continue
+      this.#excused.add(`${key} ${pid}`)
+      this.#offs.delete(key)
+      if (name === 'guest-off' && guest.process === 'running' && !this.#wasAsked(key))
+        this.#offs.set(key, guest.body.spec.boot)
+    }
+  }
+
+  controllerUp({ desk }: Controller) {
+    this.#revisions.clear()
+    this.#silences.controllerUp()
+    let last = desk.replica.revision
+    desk.replica.onChange((seen) => {
+      for (const change of seen) {
+        if (change.revision < last) this.fail('I-17', `revision ${change.revision} after ${last}`)
+        last = change.revision
+        this.#change(change)
+        if (change.kind === 'allocation') this.#capacity(change.after?.document)
+      }
+    })
+  }
+
+  #change({ kind, id, before, after }: Seen) {
+    const [was, is] = [before?.document, after?.document]
+    const key = `${kind}/${id}`
+    const seen = this.#revisions.get(key)
+    if (seen !== undefined && seen !== before?.revision) this.fail('I-17', `a change of ${key} was missed`)
+    if (after === undefined) this.#revisions.delete(key)
+    else this.#revisions.set(key, after.revision)
+    if (was === undefined || is === undefined) return
+    if (was.host !== null && is.host !== was.host)
+      this.fail('I-03', `${kind} ${is.name} went from ${was.host} to ${is.host}`)
+    if (is.generation < was.generation) this.fail('I-17', `${kind} ${is.name} went back a generation`)
+    const holds =
+      (is.status as { holds?: readonly { code: string; facts: { code?: unknown } }[] }).holds ?? []
+    const bug = holds.find(({ code, facts }) => code === 'object/failed' && facts.code === 'bug')
+    if (bug !== undefined) this.fail('bug', `${kind} ${is.name}: ${JSON.stringify(bug.facts)}`)
+  }
+
+  #capacity(document: Document | undefined) {
+    const found = document && this.#center.controller?.desk.replica.find('host', null, document.name)
+    if (document === undefined || found === undefined) return
+    const { spec, status } = found.document as HostDocument
+    const shares = Object.values((document.spec as { shares: Record<string, Allocation> }).shares)
+    const cpus = shares.reduce((sum, share) => sum + share.cpus, 0)
+    const memoryMib = shares.reduce((sum, share) => sum + share.memoryMib, 0)
+    if (cpus > status.cpus * spec.vcpusPerCpu || memoryMib > status.memoryMib - spec.reserveMib)
+      this.fail('I-26', `host ${document.name} has given away ${cpus} CPUs and ${memoryMib} MiB`)
+  }
+
+  #oneWriter(writers: Map<string, string>, key: string, { process, body }: FakeGuest) {
+    if (!open.has(process)) return
+    for (const { volume, isReadOnly } of body.spec.disks) {
+      const other = writers.get(volume)
+      if (!isReadOnly && other !== undefined)
+        this.fail('I-01', `${key} and ${other} both have volume ${volume} open`)
+      writers.set(volume, key)
+    }
+  }
+
+  #sameProcess(key: string, host: string, guest: FakeGuest) {
+    const known = this.#known.get(key)
+    if (known !== undefined && known.pid !== guest.pid && live.has(known.guest.process))
+      this.#vanished(key, known.pid)
+    if (guest.pid === null || !live.has(guest.process)) {
+      if (known !== undefined && known.pid === guest.pid) this.#vanished(key, known.pid)
+      this.#known.delete(key)
+      return
+    }
+    if (known?.pid === guest.pid) return
+    this.#known.set(key, { pid: guest.pid, host, guest })
+    this.#began(host, key, guest.body.spec)
+  }
+
+  /** A new body: its epoch is above all before, or it is the same body in the same place (I-27). */
+  #began(host: string, key: string, { machine, epoch }: GuestSpec) {
+    const last = this.#epochs.get(machine)
+    if (last !== undefined && (epoch < last.epoch || (epoch === last.epoch && host !== last.host)))
+      this.fail('I-27', `${key} began with epoch ${epoch} after ${last.epoch} on ${last.host}`)
+    this.#epochs.set(machine, { epoch, host })
+  }
+
+  #gone() {
+    for (const [key, { pid, host }] of this.#known) {
+      const id = key.slice(host.length + 1)
+      if (this.#center.hosts.get(host)?.world.guests.has(id) === true) continue
+      this.#vanished(key, pid)
+      this.#known.delete(key)
+    }
+  }
+
+  #vanished(key: string, pid: number) {
+    if (!this.#excused.has(`${key} ${pid}`))
+      this.fail('I-24', `process ${pid} of ${key} ended and nobody wished it`)
+  }
+
+  /** A guest that powered itself off stays off until it is started (its wish has a newer boot). */
+  #staysOff(key: string, { process, body }: FakeGuest) {
+    const boot = this.#offs.get(key)
+    if (boot === undefined || process !== 'running') return
+    if (body.spec.boot === boot && body.spec.restart !== 'always')
+      this.fail('run policy', `${key} powered itself off and runs again without being started`)
+    this.#offs.delete(key)
+  }
+
+  #wasAsked(key: string) {
+    return this.#excused.has(`${key} ${this.#known.get(key)?.pid}`)
+  }
+
+  #act(host: SimHost, { do: act, guest: id, moment }: Act) {
+    const guest = host.world.guests.get(id)
+    if (
+      moment !== 'before' ||
+      guest === undefined ||
+      (act !== 'kill' && act !== 'powerdown' && act !== 'remove')
+    )
+      return
+    const key = `${host.name}/${id}`
+    if (guest.process === 'strange') this.fail('I-23', `${act} of ${key}, which is not provably ours`)
+    const wish = host.notebook.get(`wish/guest/${id}`) as unknown as AgentWish | undefined
+    if (wish?.isClaimed === false) this.fail('I-22', `${act} of ${key}, which the store forgot`)
+    if (!live.has(guest.process)) return
+    const spec = wish?.document.spec as GuestSpec | undefined
+    const isWished =
+      spec !== undefined &&
+      (spec.power === 'off' || spec.power === 'gone' || spec.boot > guest.body.spec.boot)
+    if (!isWished) this.fail('I-24', `${act} of ${key}, which is wished ${spec?.power}`)
+    this.#excused.add(`${key} ${guest.pid}`)
+    if (act === 'powerdown') this.#offs.delete(key)
+  }
+
+  #bounded() {
+    const { time, hosts } = this.#center
+    const guests = [...hosts.values()].reduce((sum, { notebook }) => sum + notebook.keys('wish').length, 0)
+    const most = timersEach * (hosts.size + guests + 4)
+    if (time.waiting > most) this.fail('I-48', `${time.waiting} timers wait, at most ${most}`)
+  }
+}

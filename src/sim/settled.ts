@@ -1,0 +1,119 @@
+/** Whether everything in a datacenter is as people wish it: each reason why not, in words. */
+
+import type { Stored } from '#model/document.ts'
+import type { GuestDocument } from '#kinds/guest/schema.ts'
+import type { HostDocument } from '#kinds/host/schema.ts'
+import type { ImageDocument } from '#kinds/image/schema.ts'
+import type { MachineDocument } from '#kinds/machine/schema.ts'
+import type { VolumeDocument } from '#kinds/volume/schema.ts'
+import type { Replica } from '#runtime/replica.ts'
+import type { Wish } from '#program/agent/wishes.ts'
+import type { Datacenter } from './datacenter.ts'
+
+export function unsettled(center: Datacenter): string[] {
+  const replica = center.controller?.desk.replica
+  if (replica === undefined) return ['there is no controller']
+  return [
+    ...hostsOf(replica).flatMap((host) => hostWants(center, host)),
+    ...(documents(replica, 'machine') as MachineDocument[]).flatMap((machine) =>
+      machineWants(center, replica, machine),
+    ),
+    ...(documents(replica, 'volume') as VolumeDocument[]).flatMap((volume) => volumeWants(replica, volume)),
+    ...(documents(replica, 'image') as ImageDocument[]).flatMap(imageWants),
+  ]
+}
+
+const documents = (replica: Replica, kind: string) =>
+  [...replica.all(kind)].map(({ document }: Stored) => document)
+const hostsOf = (replica: Replica) => documents(replica, 'host') as HostDocument[]
+
+function hostWants(center: Datacenter, { name, status }: HostDocument): string[] {
+  const host = center.hosts.get(name)
+  if (host === undefined) return []
+  const wishes = host.notebook.keys('wish').map((key) => host.notebook.get(key) as unknown as Wish)
+  return [
+    ...(status.state === 'connected' ? [] : [`host ${name} is ${status.state}`]),
+    ...wishes
+      .filter(({ isClaimed }) => !isClaimed)
+      .map(({ document }) => `${document.kind} ${document.name} is a stray on ${name}`),
+  ]
+}
+
+function volumeWants(
+  replica: Replica,
+  { name, status, deletingAtMs, spec, id, host }: VolumeDocument,
+): string[] {
+  if (deletingAtMs !== null) return [`volume ${name} is still being deleted: ${codes(status.holds)}`]
+  if (status.state !== 'ready')
+    return [`volume ${name} on ${host} is ${status.state}: ${codes(status.holds)}`]
+  if (spec.sizeMib === undefined || status.sizeBytes >= spec.sizeMib * 2 ** 20) return []
+  return isOpen(replica, id) ? [] : [`volume ${name} has not grown: ${codes(status.holds)}`]
+}
+
+/** Whether a guest that runs has it; then it grows later. */
+const isOpen = (replica: Replica, volume: string) =>
+  (documents(replica, 'guest') as GuestDocument[]).some(
+    ({ spec, status }) => status.pid !== null && spec.disks.some((disk) => disk.volume === volume),
+  )
+
+const imageWants = ({ name, status, deletingAtMs }: ImageDocument): string[] =>
+  status.state === 'ready' && deletingAtMs === null
+    ? []
+    : [`image ${name} is ${status.state}: ${codes(status.holds)}`]
+
+const codes = (holds: readonly { readonly code: string; readonly facts: object }[]) =>
+  holds.map(({ code, facts }) => `${code} ${JSON.stringify(facts)}`).join(', ')
+
+/** Holds that explain for good why a machine does not run; nothing heals them but another wish. */
+const lasting = new Set(['machine/no-host', 'machine/no-room'])
+
+function machineWants(center: Datacenter, replica: Replica, machine: MachineDocument): string[] {
+  const { name, spec, status } = machine
+  const told = `machine ${name} is ${status.state}, wished ${spec.power}: ${codes(status.holds)}`
+  if (machine.deletingAtMs !== null) return [told]
+  if (status.holds.some(({ code }) => lasting.has(code)) && !hasRoom(replica, machine)) return []
+  if (isHeldByAnother(replica, machine)) return []
+  const [guest] = replica.by('guest-of', machine.id) as Stored<GuestDocument>[]
+  if (guest === undefined) return spec.power === 'off' && status.state === 'stopped' ? [] : [told]
+  const fact = factOf(center, machine, guest.document)
+  const isTold = status.state === fact || (fact === 'stopped' && status.state === 'crashed')
+  return isWished(machine, fact) && isTold ? [] : [`${told}; in truth it is ${fact}`]
+}
+
+/** Another machine has the disk or the port that this one needs: it waits, and says so. */
+function isHeldByAnother(replica: Replica, { id, status }: MachineDocument): boolean {
+  const hold = status.holds.find(
+    ({ code, facts }) => code === 'object/failed' && facts.code === 'store/claimed',
+  )
+  const missing = status.holds.find(({ code }) => code === 'machine/volume-not-ready')
+  if (missing !== undefined)
+    return replica.find('volume', 'default', String(missing.facts.volume)) === undefined
+  return hold !== undefined && id !== ''
+}
+
+/** Whether some host could take the machine after all. */
+function hasRoom(replica: Replica, { spec, host: own }: MachineDocument): boolean {
+  return hostsOf(replica).some(({ name, status, spec: host }) => {
+    if (own !== null || status.state !== 'connected' || !host.isSchedulable) return false
+    if (spec.datastore !== 'pool' && spec.datastore !== `local-${name}`) return false
+    const { machines: _, cpus, memoryMib } = status.allocated
+    const isFree = status.memoryMib - host.reserveMib - memoryMib >= spec.memoryMib + 96
+    return isFree && status.cpus * host.vcpusPerCpu - cpus >= spec.cpus
+  })
+}
+
+function factOf(center: Datacenter, { spec }: MachineDocument, guest: GuestDocument): string {
+  const seen = center.hosts.get(guest.host ?? '')?.world.guests.get(guest.id)
+  const process = seen?.process ?? 'absent'
+  if (process === 'absent') return 'stopped'
+  return process === 'running' && seen?.body.spec.boot !== spec.boot ? 'of an older boot' : process
+}
+
+function isWished({ spec, status }: MachineDocument, fact: string): boolean {
+  if (spec.power === 'off') return fact === 'stopped'
+  if (fact === (spec.power === 'on' ? 'running' : 'paused')) return true
+  const isItsOwn = status.holds.some(
+    ({ code }) => code === 'guest/powered-itself-off' || code === 'guest/crashed',
+  )
+  return fact === 'stopped' && isItsOwn
+}
