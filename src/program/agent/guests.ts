@@ -154,8 +154,10 @@ type Forwards = Record<string, { guestPort: number; protocol: string; hostPort: 
 
 const forwardsBefore = (note: unknown): Forwards => (isObject(note) ? (note as Forwards) : {})
 
-async function release({ network }: AgentPorts, id: string, spec: GuestSpec): Promise<void> {
-  for (const { id: nic } of spec.nics) await network.unplug(id, nic)
+/** Takes back every plug that was made ready, also those that the wish has dropped since. */
+async function release({ network, notebook }: AgentPorts, id: string, spec: GuestSpec): Promise<void> {
+  const plugged = Object.keys(forwardsBefore(notebook.get(`ports/${id}`)))
+  for (const nic of new Set([...plugged, ...spec.nics.map((nic) => nic.id)])) await network.unplug(id, nic)
 }
 
 type Told = Pick<GuestStatus, 'accelerator' | 'qemuVersion' | 'walls'>
