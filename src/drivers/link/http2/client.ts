@@ -54,6 +54,7 @@ async function secured(socket: TLSSocket, host: string): Promise<void> {
 }
 
 async function greeted(socket: TLSSocket, door: AgentDoor, host: string, bounds: Pace): Promise<Uplink> {
+  if (socket.destroyed) throw lost()
   const http = performServerHandshake(socket, settings)
   http.on('error', () => {})
   http.setLocalWindowSize(sessionWindow)

@@ -16,7 +16,8 @@ export function watchPulse(session: Http2Session, { pingMs, silentMs }: Pace) {
     if (nowMs - beatAtMs > 2 * pingMs) heardAtMs = nowMs
     beatAtMs = nowMs
     if (nowMs - heardAtMs > silentMs) return session.destroy()
-    if (isWaiting || session.closed) return
+    // A destroyed session closes only a little later, and a ping on it would throw.
+    if (isWaiting || session.closed || session.destroyed) return
     isWaiting = session.ping((error) => {
       isWaiting = false
       if (error === null) heardAtMs = performance.now()

@@ -85,20 +85,28 @@ class Listener implements Http2LinkServer {
 
   async #admit(socket: TLSSocket) {
     const certificate = socket.getPeerX509Certificate()
-    if (certificate === undefined || socket.alpnProtocol !== protocol) return socket.destroy()
+    if (certificate === undefined || socket.alpnProtocol !== protocol) {
+      socket.destroy()
+      return
+    }
+    // Whatever the agent does meanwhile ends its own connection, and nothing else.
+    try {
+      await this.#greetOn(socket, certificate)
+    } catch {
+      socket.destroy()
+    }
+  }
+
+  async #greetOn(socket: TLSSocket, certificate: X509Certificate) {
     const http = connect('https://agent', { ...settings, createConnection: () => socket })
     http.on('error', () => {})
-    http.once('connect', () => http.setLocalWindowSize(sessionWindow))
+    http.once('connect', () => http.destroyed || http.setLocalWindowSize(sessionWindow))
     const deadline = setTimeout(() => http.destroy(), this.#pace.silentMs)
     http.once('close', () => clearTimeout(deadline))
-    try {
-      const greeted = await greet(http)
-      if (!isProven(certificate, greeted)) return refuse(greeted)
-      clearTimeout(deadline)
-      this.#welcome(greeted)
-    } catch {
-      http.destroy()
-    }
+    const greeted = await greet(http)
+    if (!isProven(certificate, greeted)) return refuse(greeted)
+    clearTimeout(deadline)
+    this.#welcome(greeted)
   }
 
   #welcome(greeted: Greeted) {
