@@ -25,8 +25,8 @@ export type GuestFiles = { readonly kernelFile: string; readonly initrdFile: str
 
 const modules = ['qemu_fw_cfg', 'pvpanic', 'pvpanic-mmio', 'button', 'evdev']
 const blockModules = [
-  'virtio',
   'virtio_ring',
+  'virtio',
   'virtio_pci_legacy_dev',
   'virtio_pci_modern_dev',
   'virtio_pci',
@@ -39,7 +39,7 @@ const init = `#!/bin/busybox sh
 /bin/busybox --install -s /bin
 mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
 for each in ${modules.join(' ')}; do insmod /lib/$each.ko; done
-acpid
+acpid -l /dev/null -p /acpid.pid
 echo "decant-proof: $(cat /sys/firmware/qemu_fw_cfg/by_name/opt/decant/word/raw)"
 for each in ${blockModules.join(' ')}; do insmod /lib/$each.ko; done
 exec setsid cttyhack sh

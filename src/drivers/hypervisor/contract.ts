@@ -236,9 +236,13 @@ async function onStage(
   prove: (stage: Stage) => Promise<void>,
 ) {
   const world = await make()
-  context.after(() => world.close())
+  const opened: Hypervisor[] = []
+  context.after(async () => {
+    for (const each of opened) await each.close()
+    await world.close()
+  })
   const driver = await world.open()
-  const opened = [driver]
+  opened.push(driver)
   const open = async () => {
     const further = await world.open()
     opened.push(further)
@@ -255,9 +259,6 @@ async function onStage(
     }
   }
   const id = randomUUID()
-  context.after(async () => {
-    for (const each of opened) await each.close()
-  })
   await prove({ world, driver, id, open, until })
   await driver.kill(id, never)
 }

@@ -29,6 +29,19 @@ export async function findEmulator(binary = `qemu-system-${architecture}`): Prom
   }
 }
 
+/** What the host's kernel measured of its time stamp counter, from its log; null where that is not to be read. */
+export async function findTscKhz(): Promise<number | null> {
+  return tscKhzIn((await run('dmesg', [])).said)
+}
+
+/** Reads `tsc: Refined TSC clocksource calibration: 2596.123 MHz`, or the first guess, `tsc: Detected …`. */
+export function tscKhzIn(log: string): number | null {
+  const mhz =
+    /tsc: Refined TSC clocksource calibration: (\d+\.\d{3}) MHz/.exec(log)?.[1] ??
+    /tsc: Detected (\d+\.\d{3}) MHz/.exec(log)?.[1]
+  return mhz === undefined ? null : Math.round(Number(mhz) * 1000)
+}
+
 export const versionIn = (said: string) => /version (\d+(?:\.\d+)*)/.exec(said)?.[1] ?? 'unknown'
 
 /** Reads `-machine help`: `q35   Standard PC … (alias of pc-q35-7.2)`. */

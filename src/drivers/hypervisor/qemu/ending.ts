@@ -22,8 +22,8 @@ export async function endProcess(guest: Guest, clock: Clock): Promise<void> {
     await quit(guest, clock)
   }
   guest.detach()
-  guest.keep({ ...record, phase: 'ended', pid: null, startTicks: null, cgroups: [] }, true)
-  await removeEmptied(record.cgroups, clock)
+  guest.keep({ ...record, phase: 'ended', pid: null, startTicks: null }, true)
+  await removeGroups(record.cgroups, clock)
 }
 
 /** Asks QEMU to end, then insists. The start time is read once more right before the signal is sent. */
@@ -62,8 +62,7 @@ export async function endUnfinished(guest: Guest, clock: Clock): Promise<void> {
 }
 
 /** A group empties a moment after its last process ended: the jail's own parent goes last. */
-async function removeEmptied(cgroups: readonly string[], clock: Clock) {
-  removeCgroups(cgroups)
-  await clock.sleep(pauseMs)
-  removeCgroups(cgroups)
+export async function removeGroups(cgroups: readonly string[], clock: Clock): Promise<void> {
+  const deadline = clock.monotonic() + quitMs
+  while (!removeCgroups(cgroups) && clock.monotonic() < deadline) await clock.sleep(pauseMs)
 }

@@ -35,7 +35,10 @@ export class Guest {
   readonly folder: string
   record: Record | undefined
   readonly serial = new SerialLine()
-  isAdopted = false
+  /** Somebody asked for the pause: it is not ended when a store has room again. */
+  isHeldStill = false
+  #startedHere: string | null = null
+  #adopting: Promise<void> | undefined
   #qmp: Qmp | undefined
   #status = ''
   readonly #clock: Clock
@@ -76,16 +79,26 @@ export class Guest {
     throw new Problem('guest/absent', { machine: this.id })
   }
 
+  /** Whether the process was found rather than started by this driver object. */
+  get isAdopted() {
+    return this.record?.startTicks !== this.#startedHere
+  }
+
   /** Finds the recorded process again and proves that it is the guest; quiet when it cannot. */
-  async adopt(): Promise<void> {
-    if (!this.isAlive || this.#qmp?.isOpen === true || this.record === undefined) return
+  adopt(): Promise<void> {
+    // One at a time: QEMU talks to one client, a second would wait in vain.
+    this.#adopting ??= this.#adopt().finally(() => (this.#adopting = undefined))
+    return this.#adopting
+  }
+
+  async #adopt(): Promise<void> {
+    if (!this.isAlive || this.#qmp?.isOpen === true) return
     const socket = await connectIn(this.folder, 'qmp.sock').catch(() => undefined)
     if (socket === undefined) return
     const qmp = new Qmp(socket, this.#clock)
     try {
       await qmp.begin(proofMs)
       await proveGuest(qmp, this.id)
-      this.isAdopted = true
       this.attach(qmp, await connectIn(this.folder, 'serial.sock'))
       await this.refresh()
     } catch {
@@ -96,12 +109,19 @@ export class Guest {
   /** Takes over a proven connection: from now on QEMU's events move what is seen. */
   attach(qmp: Qmp, serial: Parameters<SerialLine['attach']>[0]) {
     this.#qmp = qmp
+    this.#status = 'prelaunch'
     qmp.onEvent((event) => this.#hear(event))
     void qmp.closed.then(() => this.#lost(qmp))
     this.serial.attach(serial, this.record?.wordSeenAtMs === null ? this.record.word : '', () => {
       this.amend({ wordSeenAtMs: this.#clock.now() })
       this.#changed(this.id)
     })
+  }
+
+  /** The process was started by this driver object. */
+  markStarted() {
+    this.#startedHere = this.record?.startTicks ?? null
+    this.isHeldStill = false
   }
 
   /** Asks QEMU how it stands. */
@@ -116,8 +136,8 @@ export class Guest {
     if (this.record?.phase !== 'started') return
     boundLog(this.folder)
     if (this.#qmp?.isOpen === true) return
-    if (this.isAlive) await this.adopt()
-    else if (this.#status !== 'gone') this.#turn('gone')
+    if (this.#adopting === undefined && this.isAlive) await this.adopt()
+    else if (this.#status !== 'gone' && !this.isAlive) this.#turn('gone')
   }
 
   /** Lets go without harm. */
@@ -159,8 +179,12 @@ export class Guest {
     if (record === undefined || record.phase === 'ended') return 'absent'
     if (record.phase === 'spawning') return 'starting'
     if (!this.isAlive) return 'lost'
-    if (this.#qmp?.isOpen === true) return seenAs(this.#status)
+    if (this.#qmp?.isOpen === true) return this.#isKeptStill ? 'paused' : seenAs(this.#status)
     return this.#clock.now() - record.startedAtMs < youthMs && !this.isAdopted ? 'starting' : 'strange'
+  }
+
+  get #isKeptStill() {
+    return this.isHeldStill && this.#status === 'io-error'
   }
 
   #hear({ event, data }: QmpEvent) {
@@ -182,7 +206,7 @@ export class Guest {
   #resumeSoon() {
     const { ioRetryMs } = limits
     this.#retry = this.#clock.after(ioRetryMs, () => {
-      if (this.#status === 'io-error') void this.#qmp?.ask('cont', {}).catch(() => undefined)
+      if (this.#status === 'io-error' && !this.isHeldStill) void this.#qmp?.ask('cont', {}).catch(() => undefined)
     })
   }
 

@@ -34,7 +34,9 @@ export const isSameProcess = (pid: number, startTicks: string) =>
   processFacts(pid)?.startTicks === startTicks
 
 /** New at each boot of the host: process numbers and start times of another one mean nothing. */
-export const hostBootId = () => read('/proc/sys/kernel/random/boot_id').trim()
+export const hostBootId = () => (bootId ??= read('/proc/sys/kernel/random/boot_id').trim())
+
+let bootId: string | undefined
 
 /** QEMU processes whose arguments hold all of these words: for one that died before it wrote a pid down. */
 export function qemuProcessesWith(words: readonly string[]): number[] {

@@ -7,11 +7,10 @@ import { Problem } from '#model/problem.ts'
 import type { Clock } from '#drivers/clock/port.ts'
 import type { ByteChannel } from '#drivers/link/port.ts'
 import type { Accelerator, Body, Hypervisor, Sight } from '../port.ts'
-import { findEmulator, type Emulator } from './emulator.ts'
-import { endProcess, endUnfinished } from './ending.ts'
+import { findEmulator, findTscKhz, type Emulator } from './emulator.ts'
+import { endProcess, endUnfinished, removeGroups } from './ending.ts'
 import { isGuestId, readScreen, runFolders, screenFile } from './folder.ts'
 import { Guest } from './guest.ts'
-import { removeCgroups } from './jail/cgroup.ts'
 import { findMeans, type Means } from './jail/means.ts'
 import { uidsIn, type Uids } from './jail/uids.ts'
 import { wallsOf } from './jail/walls.ts'
@@ -52,6 +51,7 @@ class Qemu implements Hypervisor {
   readonly #turns = new Map<string, Promise<unknown>>()
   readonly #listeners = new Set<(id: string) => void>()
   #accelerator: Promise<Accelerator> | undefined
+  #tscKhz: Promise<number | null> | undefined
   #isClosed = false
 
   constructor({ folder, clock }: QemuOptions, emulator: Emulator | undefined, means: Means) {
@@ -107,12 +107,14 @@ class Qemu implements Hypervisor {
   pause(id: string, signal: AbortSignal) {
     return this.#inTurn(id, signal, async (guest) => {
       await guest.qmp.ask('stop', {})
+      guest.isHeldStill = true
       await guest.refresh()
     })
   }
 
   resume(id: string, signal: AbortSignal) {
     return this.#inTurn(id, signal, async (guest) => {
+      guest.isHeldStill = false
       await guest.qmp.ask('cont', {})
       await guest.refresh()
     })
@@ -130,7 +132,7 @@ class Qemu implements Hypervisor {
       const { process } = guest.sight()
       if (process !== 'absent' && process !== 'lost')
         throw new Problem('object/refused', { why: 'Its process still stands.' })
-      removeCgroups(guest.record?.cgroups ?? [])
+      await removeGroups(guest.record?.cgroups ?? [], this.#clock)
       this.#uids.release(guest.folder)
       rmSync(guest.folder, { recursive: true, force: true })
       guest.detach()
@@ -207,6 +209,7 @@ class Qemu implements Hypervisor {
       emulator: this.#emulator,
       means: this.#means,
       uids: this.#uids,
+      tscKhz: await (this.#tscKhz ??= findTscKhz()),
       clock: this.#clock,
     }
   }
@@ -242,8 +245,9 @@ class Qemu implements Hypervisor {
   #tendSoon() {
     this.#clock.after(tendMs, () => {
       if (this.#isClosed) return
-      const tended = [...this.#guests.values()].map((guest) => guest.tend())
-      void Promise.allSettled(tended).then(() => this.#tendSoon())
+      // One that hangs keeps nobody else waiting.
+      for (const guest of this.#guests.values()) void guest.tend().catch(() => undefined)
+      this.#tendSoon()
     })
   }
 }

@@ -6,10 +6,11 @@ import { Problem } from '#model/problem.ts'
 import type { Clock } from '#drivers/clock/port.ts'
 import type { Accelerator, Body } from '../port.ts'
 import { commandLine } from './command/line.ts'
+import { endProcess, removeGroups } from './ending.ts'
 import { machineTypeOf, type Emulator } from './emulator.ts'
 import { prepareFolder } from './folder.ts'
 import { type Guest } from './guest.ts'
-import { makeCgroups, removeCgroups, type Bounds } from './jail/cgroup.ts'
+import { makeCgroups, type Bounds } from './jail/cgroup.ts'
 import type { Means } from './jail/means.ts'
 import type { Uids } from './jail/uids.ts'
 import { wrapped } from './jail/wrap.ts'
@@ -23,6 +24,8 @@ export type Ground = {
   readonly emulator: Emulator
   readonly means: Means
   readonly uids: Uids
+  /** Frequency of the processor's time stamp counter, where the host's kernel tells it. */
+  readonly tscKhz: number | null
   readonly clock: Clock
 }
 
@@ -35,17 +38,17 @@ export async function spawnGuest(guest: Guest, body: Body, ground: Ground, signa
   prepareFolder(guest.folder, body.word, uid)
   const cgroups = groupsFor(guest.id, body, ground)
   guest.keep(freshRecord({ body, uid, cgroups, ground }), true)
-  guest.isAdopted = false
   const launched = await launchRecorded({ guest, body, ground, uid, cgroups })
   try {
-    signal.throwIfAborted()
-    guest.attach(launched.qmp, launched.serial)
     guest.amend({ phase: 'started' })
+    guest.markStarted()
+    guest.attach(launched.qmp, launched.serial)
+    signal.throwIfAborted()
     await launched.qmp.ask('cont', {})
     await guest.refresh()
   } catch (error) {
-    process.kill(launched.pid, 'SIGKILL')
-    failed(guest, cgroups, error)
+    await endProcess(guest, ground.clock)
+    throw error
   }
 }
 
@@ -145,7 +148,7 @@ async function launchRecorded({
   const start = { id, folder, body, accelerator, architecture, machineType, firmware: firmware(architecture) }
   const jail = { id, folder, body, means, uid, cgroups, bounds: boundsOf(body), isKvm }
   const argv = wrapped(jail, [binary, ...commandLine(start)])
-  const append = body.kernel?.commandLine ?? null
+  const append = kernelLine(body, ground)
   try {
     return await launch(
       { id, folder, argv, uid, append, tellsPid: means.mounts === 'bubblewrap' },
@@ -153,17 +156,22 @@ async function launchRecorded({
       (pid, startTicks) => guest.amend({ pid, startTicks }),
     )
   } catch (error) {
-    return failed(guest, cgroups, error)
+    // Nothing came of it: no process is left.
+    const detail = error instanceof Error ? error.message.slice(0, 400) : ''
+    guest.amend({ phase: 'ended', pid: null, startTicks: null, detail })
+    await removeGroups(cgroups, clock)
+    throw error
   }
 }
 
-/** Writes down that nothing came of it, and passes the reason on. */
-function failed(guest: Guest, cgroups: readonly string[], error: unknown): never {
-  const detail = error instanceof Error ? error.message.slice(0, 400) : ''
-  guest.detach()
-  guest.amend({ phase: 'ended', pid: null, startTicks: null, cgroups: [], detail })
-  removeCgroups(cgroups)
-  throw error
+/**
+ * The kernel's command line. A microvm has no clock against which a kernel could measure the processor's
+ * under emulation: one boot in eight hangs there, unless it is told what the host's kernel measured.
+ */
+function kernelLine({ kernel, spec }: Body, { accelerator, tscKhz }: Ground): string | null {
+  if (kernel === null) return null
+  const isBlind = spec.machineType === 'microvm' && accelerator === 'tcg' && tscKhz !== null
+  return isBlind ? `${kernel.commandLine} tsc_early_khz=${tscKhz}` : kernel.commandLine
 }
 
 /** UEFI for arm64 from Debian's qemu-efi-aarch64; x86 machines bring their own firmware. */

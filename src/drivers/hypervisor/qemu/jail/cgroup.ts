@@ -81,16 +81,17 @@ const splitSettings = (bounds: Bounds): Readonly<Record<string, Settings>> => ({
   pids: [['pids.max', String(bounds.tasks)]],
 })
 
-/** Takes the groups away, once no process is in them; the shared folder above goes with the last. */
-export function removeCgroups(folders: readonly string[]): void {
+/** Takes the groups away where no process is left in them, the shared folder with the last; says if all are gone. */
+export function removeCgroups(folders: readonly string[]): boolean {
   for (const folder of folders) for (const each of [folder, dirname(folder)]) removeEmpty(each)
+  return !folders.some((folder) => existsSync(folder))
 }
 
 function removeEmpty(folder: string) {
   try {
     rmdirSync(folder)
   } catch {
-    // Not there any more, or still in use by others: both are fine, and the next remove tries again.
+    // Not there any more, or still in use: the caller sees which.
   }
 }
 

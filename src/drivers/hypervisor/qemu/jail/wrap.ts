@@ -51,15 +51,17 @@ function walledIn({ folder, body, means, isKvm }: Jail): readonly string[] {
   return [
     ['bwrap', ...(means.isRoot ? [] : ['--cap-drop', 'ALL'])],
     ['--unshare-ipc', '--unshare-uts', '--info-fd', String(infoDescriptor)],
+    openFolders(['/etc', '/dev', ...new Set([folder, ...files.map(({ path }) => path)].map(dirname))]),
     systemFiles(),
     ['null', 'zero', 'urandom', ...(isKvm ? ['kvm'] : [])].flatMap((name) => bind('--dev-bind', `/dev/${name}`)),
-    // Made here, for bubblewrap would close the folders above a private one to the guest's user.
-    [...new Set([folder, ...files.map(({ path }) => path)].map(dirname))].flatMap((above) => ['--dir', above]),
     bind('--bind', folder),
     files.flatMap(({ how, path }) => bind(how, path)),
     ['--chdir', folder, '--'],
   ].flat()
 }
+
+/** Made beforehand: folders that bubblewrap makes on its way are closed to the guest's user. */
+const openFolders = (paths: readonly string[]) => paths.flatMap((path) => ['--dir', path])
 
 /** Shows a file or folder at the very place where it is. */
 const bind = (how: '--bind' | '--dev-bind' | '--ro-bind' | '--ro-bind-try', path: string) => [how, path, path]
