@@ -170,3 +170,25 @@ test('memory stays bounded while a large content streams', async (t) => {
   assert.equal((await made.into.observeImage(image)).virtualBytes, 512 * mebibyte)
   assert.ok(grown < 128 * mebibyte, `grew by ${grown} bytes`)
 })
+
+test('an image that does not fit once rewritten says that the datastore is full', async (t) => {
+  const folder = temporary(t)
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=100m', 'tmpfs', folder], { stdio: 'ignore' })
+  } catch {
+    return t.diagnostic('needs root to mount a small file system')
+  }
+  const source = temporary(t)
+  try {
+    const into = await openDirectory({ folder: join(folder, 'store') })
+    const maker = await openImageMaker({ cacheFolder: join(folder, 'cache') })
+    const content = readFileSync(qcow2Of(source, Buffer.alloc(64 * mebibyte, 0x41), '-c'))
+    await assert.rejects(
+      send({ folder, into, maker }, content),
+      (error) => error instanceof Problem && error.code === 'datastore/full',
+    )
+    assert.deepEqual(readdirSync(join(folder, 'store', 'drafts')), [])
+  } finally {
+    execFileSync('umount', [folder])
+  }
+})

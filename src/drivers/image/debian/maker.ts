@@ -99,16 +99,30 @@ async function accepted(draft: string, upload: Upload, { into, wish, report, sig
     await rename(join(draft, 'upload'), join(draft, 'disk.raw'))
   } else {
     report({ step: 'Checking and rewriting the image in a jail', fraction: null, etaSeconds: null })
-    await checkRoom(into, 0)
-    const { freeBytes } = await into.look()
-    // A qcow2 file is never larger than its disk and its tables.
-    const largestBytes = Math.min(freeBytes - reserveBytes, Math.ceil(virtualBytes * 1.01) + 16 * 1024 ** 2)
-    await convertJailed({ draft, uploadBytes: upload.fileBytes, largestBytes }, signal)
+    await rewritten(draft, upload, { into, virtualBytes, signal })
     await rm(join(draft, 'upload'))
     await checkOwn(join(draft, 'disk.qcow2'))
   }
   const { sha256 } = upload
   return { virtualBytes, sha256, format, boot: 'disk', commandLine: '', architecture: 'any' }
+}
+
+type Room = { readonly into: Datastore; readonly virtualBytes: number; readonly signal: AbortSignal }
+
+/** Converts in the jail, within the room that there is. */
+async function rewritten(draft: string, upload: Upload, { into, virtualBytes, signal }: Room): Promise<void> {
+  await checkRoom(into, 0)
+  const { freeBytes } = await into.look()
+  // A qcow2 file is never larger than its disk and its tables.
+  const neededBytes = Math.ceil(virtualBytes * 1.01) + 16 * 1024 ** 2
+  const largestBytes = Math.min(freeBytes - reserveBytes, neededBytes)
+  try {
+    await convertJailed({ draft, uploadBytes: upload.fileBytes, largestBytes }, signal)
+  } catch (error) {
+    const isTooLarge = error instanceof Problem && /too large|No space/i.test(String(error.facts['why']))
+    if (!isTooLarge || largestBytes === neededBytes) throw error
+    throw new Problem('datastore/full', { datastore: into.name, freeBytes, neededBytes }, { cause: error })
+  }
 }
 
 /** What came out of the jail is judged like what went in. */
