@@ -149,6 +149,22 @@ function clonePromises(promise: Promised) {
     assert.deepEqual(await rig.datastore.volumes(), [])
   })
 
+  promise(
+    'I-33 a clone begun while its image is removed stands on the image or is not there',
+    async (rig) => {
+      for (let round = 0; round < 20; round++) {
+        const image = await sealedImage(rig)
+        const volume = randomUUID()
+        const create = () => rig.datastore.create(volume, { format: 'qcow2', sizeBytes: null, image }, never)
+        const remove = () => rig.datastore.removeImage(image, never)
+        await Promise.allSettled(round % 2 === 0 ? [create(), remove()] : [remove(), create()])
+        const isClone = (await rig.datastore.observe(volume)).state === 'ready'
+        const isImage = (await rig.datastore.observeImage(image)).state === 'ready'
+        assert.ok(isImage || !isClone, `round ${round}: a clone without its image`)
+      }
+    },
+  )
+
   promise('I-33 an image under a linked clone is not removed', async (rig) => {
     const image = await sealedImage(rig)
     const volume = randomUUID()

@@ -38,8 +38,10 @@ export async function openDirectory({ name = 'local', folder }: DirectoryOptions
 class Directory implements Datastore {
   readonly name: string
   readonly #place: Place
-  /** Volumes that are being made now. */
-  readonly #creating = new Set<string>()
+  /** Volumes that are being made now → the image that they start with. */
+  readonly #creating = new Map<string, string | null>()
+  /** Images that are being removed now: no volume may begin on one. */
+  readonly #leaving = new Set<string>()
   /** Image → its draft. Drafts do not outlive this object. */
   readonly #drafts = new Map<string, string>()
   #hasReflink: Promise<boolean> | undefined
@@ -80,13 +82,10 @@ class Directory implements Datastore {
       volume,
       async () => {
         if (await this.#place.has('volumes', volume)) return
-        const made = await this.#newVolume(wish)
-        this.#creating.add(volume)
-        await this.#drafted(volume, async (draft) => {
-          await fillVolume(draft, made, signal)
-          signal.throwIfAborted()
-          await this.#place.publish(draft, 'volumes', volume)
-        }).finally(() => this.#creating.delete(volume))
+        if (wish.image !== null && this.#leaving.has(wish.image))
+          throw this.#failed(`image ${wish.image} is being removed`)
+        this.#creating.set(volume, wish.image)
+        await this.#make(volume, wish, signal).finally(() => this.#creating.delete(volume))
       },
       signal,
     )
@@ -161,13 +160,29 @@ class Directory implements Datastore {
     return this.#about(
       image,
       async () => {
-        const clone = await this.#cloneOf(image)
-        if (clone !== undefined) throw this.#failed(`volume ${clone} stands on image ${image}`)
-        await this.#dropDraft(image)
-        await this.#place.remove('images', image)
+        if ([...this.#creating.values()].includes(image))
+          throw this.#failed(`a volume of image ${image} is being made`)
+        this.#leaving.add(image)
+        await this.#removeUnused(image).finally(() => this.#leaving.delete(image))
       },
       signal,
     )
+  }
+
+  async #make(volume: string, wish: VolumeWish, signal: AbortSignal): Promise<void> {
+    const made = await this.#newVolume(wish)
+    await this.#drafted(volume, async (draft) => {
+      await fillVolume(draft, made, signal)
+      signal.throwIfAborted()
+      await this.#place.publish(draft, 'volumes', volume)
+    })
+  }
+
+  async #removeUnused(image: string): Promise<void> {
+    const clone = await this.#cloneOf(image)
+    if (clone !== undefined) throw this.#failed(`volume ${clone} stands on image ${image}`)
+    await this.#dropDraft(image)
+    await this.#place.remove('images', image)
   }
 
   async #newVolume({ format, sizeBytes, image }: VolumeWish): Promise<NewVolume> {

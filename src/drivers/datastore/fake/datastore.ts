@@ -89,6 +89,7 @@ export class FakeDatastore implements Datastore {
     this.#creating.add(volume)
     await this.#effect('create', volume, signal, () => {
       if (this.#disk.volumes.has(volume)) return
+      this.#newVolume(wish)
       this.#take(made.storedBytes)
       this.#disk.volumes.set(volume, made)
     }).finally(() => this.#creating.delete(volume))
@@ -164,15 +165,20 @@ export class FakeDatastore implements Datastore {
 
   async removeImage(image: string, signal: AbortSignal): Promise<void> {
     this.#checkId(image)
-    const clone = [...this.#disk.volumes].find(
-      ([, { image: on, format }]) => on === image && format === 'qcow2',
-    )
-    if (clone !== undefined) throw this.#failed(`volume ${clone[0]} stands on image ${image}`)
+    this.#checkUnused(image)
     await this.#effect('removeImage', image, signal, () => {
+      this.#checkUnused(image)
       this.#drafts.delete(image)
       this.#disk.usedBytes -= this.#disk.images.get(image)?.storedBytes ?? 0
       this.#disk.images.delete(image)
     })
+  }
+
+  #checkUnused(image: string) {
+    const clone = [...this.#disk.volumes].find(
+      ([, { image: on, format }]) => on === image && format === 'qcow2',
+    )
+    if (clone !== undefined) throw this.#failed(`volume ${clone[0]} stands on image ${image}`)
   }
 
   #newVolume({ format, sizeBytes, image }: VolumeWish): FakeVolume {
