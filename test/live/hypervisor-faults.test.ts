@@ -5,7 +5,9 @@ import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import {
+  chownSync,
   existsSync,
+  statSync,
   mkdirSync,
   readFileSync,
   readdirSync,
@@ -123,13 +125,25 @@ function impostor(world: LiveWorld, id: string, change: Partial<Record>) {
   const folder = join(world.folder, id)
   mkdirSync(folder, { recursive: true })
   const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
-  const running = { cpus: 1, memoryMib: 64, machineType: 'pc-q35-7.2' }
   writeRecord(
     folder,
     {
-      ...{ version: 1, phase: 'started', epoch: 1, boot: 1, word: 'x', pid: null, startTicks: null },
-      ...{ hostBoot: bootId, startedAtMs: 1000, wordSeenAtMs: null, uid: null, cgroups: [] },
-      ...{ running, forwards: [], detail: '', ...change },
+      version: 1,
+      phase: 'started',
+      epoch: 1,
+      boot: 1,
+      word: 'x',
+      pid: null,
+      startTicks: null,
+      hostBoot: bootId,
+      startedAtMs: 1000,
+      wordSeenAtMs: null,
+      uid: null,
+      cgroups: [],
+      running: { cpus: 1, memoryMib: 64, machineType: 'pc-q35-7.2' },
+      forwards: [],
+      detail: '',
+      ...change,
     },
     true,
   )
@@ -200,6 +214,8 @@ test('a guest is walled in: own user, no capabilities, seccomp, few files', asyn
   assert.deepEqual([field('NoNewPrivs'), field('Seccomp')], ['1', '2'])
   assert.deepEqual(readdirSync(`/proc/${pid}/root/etc`).toSorted(), ['ld.so.cache', 'resolv.conf'])
   assert.deepEqual(readdirSync(`/proc/${pid}/root/dev`).toSorted(), ['null', 'urandom', 'zero'])
+  for (const open of ['dev', 'etc', 'tmp'])
+    assert.equal(statSync(`/proc/${pid}/root/${open}`).mode & 0o777, 0o755)
   assert.match(readFileSync(`/proc/${pid}/limits`, 'utf8'), /Max core file size +0 +0/)
   const other = randomUUID()
   assert.notEqual(await driver.uidOf(other), uid)
@@ -273,10 +289,18 @@ test('a full store pauses the guest without an error and lets it go on (I-31)', 
   const small = join(here.world.folder, '..', 'small')
   mkdirSync(small)
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', small])
-  t.after(() => execFileSync('umount', ['-l', small]))
+  // Lazily, for the guest still has its disk open.
+  const away = () => execFileSync('umount', ['-l', small])
+  await fillAndFree(here, small).finally(away)
+})
+
+/** The guest writes until the store is full, then the store gets room. */
+async function fillAndFree(here: Stage, small: string) {
   const [file, filler] = [join(small, 'disk.raw'), join(small, 'filler')]
   writeFileSync(filler, Buffer.alloc(6 * 2 ** 20, 1))
-  writeFileSync(file, '', { mode: 0o666 })
+  writeFileSync(file, '', { mode: 0o600 })
+  const uid = (await here.driver.uidOf(here.id)) ?? 0
+  chownSync(file, uid, uid)
   truncateSync(file, 16 * 2 ** 20)
   const disks = [{ id: 'disk0', file, format: 'raw', isReadOnly: false, backing: [] } as const]
   await here.driver.spawn(here.id, bodyOf({}, { disks }), never)
@@ -291,7 +315,7 @@ test('a full store pauses the guest without an error and lets it go on (I-31)', 
   }
   assert.doesNotMatch(await logOf(here), /I\/O error/)
   assert.equal((await here.driver.observe(here.id)).isIoStopped, false)
-})
+}
 
 test('the screen can be seen and keys reach it', async (t) => {
   const here = await stage(t)
