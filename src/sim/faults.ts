@@ -2,7 +2,7 @@
 
 import { oneOf, wholeFrom, type Random } from '#base/random.ts'
 import { Problem } from '#model/problem.ts'
-import type { Fate, Faults, Way } from '#drivers/link/memory/faults.ts'
+import type { Fate, Faults, Passing, Way } from '#drivers/link/memory/faults.ts'
 import { onceIn } from './seed.ts'
 
 export const faultNames = [
@@ -81,13 +81,15 @@ export class Weather {
       if (this.unplugged.has(host)) return oneOf(this.#random, ['refuse', 'hang'] as const)
       return this.strikes('link-down', 20) ? 'hang' : 'pass'
     },
-    message: (way, host) => this.#fate(way, host),
+    message: (way, host, passing) => this.#fate(way, host, passing),
   }
 
-  #fate(way: Way, host: string): Fate {
+  #fate(way: Way, host: string, passing: Passing): Fate {
     if (this.unplugged.has(host)) return 'silence'
     if (this.strikes('link-cut', 300)) return oneOf(this.#random, ['cut', 'cut-after'] as const)
-    if (this.strikes('link-repeat', 60)) return 'repeat'
+    // A greeting belongs to its connection: no network brings that of another one.
+    const isGreeting = 'say' in passing && passing.say === 'sync'
+    if (!isGreeting && this.strikes('link-repeat', 60)) return 'repeat'
     if (this.strikes('link-late', 40)) return { lateMs: 1 + wholeFrom(this.#random, 6_000) }
     if (this.strikes('link-one-way', way === 'down' ? 500 : 900)) return 'silence'
     return 'pass'

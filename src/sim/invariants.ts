@@ -3,7 +3,8 @@
 import type { Document } from '#model/document.ts'
 import type { Act } from '#drivers/hypervisor/fake/open.ts'
 import type { FakeGuest } from '#drivers/hypervisor/fake/world.ts'
-import type { GuestSpec } from '#kinds/guest/schema.ts'
+import type { Change } from '#drivers/store/port.ts'
+import type { GuestDocument, GuestSpec } from '#kinds/guest/schema.ts'
 import type { HostDocument } from '#kinds/host/schema.ts'
 import type { Allocation } from '#kinds/machine/plan.ts'
 import type { Wish as AgentWish } from '#program/agent/wishes.ts'
@@ -32,6 +33,8 @@ export class Invariants {
   readonly #known = new Map<string, Known>()
   /** Processes that a planner or the world has ended for a reason. */
   readonly #excused = new Set<string>()
+  /** The highest boot of a guest that was ever wished to end; what began later may not be ended. */
+  readonly #ended = new Map<string, number>()
   readonly #epochs = new Map<string, { readonly epoch: number; readonly host: string }>()
   readonly #offs = new Map<string, number>()
   readonly #acknowledged = new Map<string, Document>()
@@ -47,6 +50,16 @@ export class Invariants {
 
   fail(invariant: string, why: string) {
     this.violation ??= { invariant, why, atMs: this.#center.time.elapsedMs }
+  }
+
+  /** What is about to be written: the boots of each guest that somebody wishes to end. */
+  committing(changes: readonly Change[]) {
+    for (const change of changes) {
+      if (change.op !== 'put' || change.kind !== 'guest') continue
+      const { power, boot } = (change.value as unknown as GuestDocument).spec
+      const ended = power === 'off' || power === 'gone' ? boot : boot - 1
+      this.#ended.set(change.id, Math.max(ended, this.#ended.get(change.id) ?? 0))
+    }
   }
 
   /** After every event. */
@@ -223,10 +236,7 @@ export class Invariants {
     if (wish?.isClaimed === false) this.fail('I-22', `${act} of ${key}, which the store forgot`)
     if (!live.has(guest.process)) return
     const spec = wish?.document.spec as GuestSpec | undefined
-    const isWished =
-      spec !== undefined &&
-      (spec.power === 'off' || spec.power === 'gone' || spec.boot > guest.body.spec.boot)
-    if (!isWished) this.fail('I-24', `${act} of ${key}, which is wished ${spec?.power}`)
+    if (guest.process !== 'starting' && guest.body.spec.boot > (this.#ended.get(id) ?? 0)) this.fail('I-24', `${act} of ${key}, which is wished ${spec?.power}`)
     this.#excused.add(`${key} ${guest.pid}`)
     if (act === 'powerdown') this.#offs.delete(key)
   }

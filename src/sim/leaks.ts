@@ -31,9 +31,8 @@ function storedIn({ storeDisk }: Datacenter) {
 }
 
 function hostLeaks({ name, world, disk, ports, notebook }: SimHost, store: Stored): string[] {
-  const isLive = (guest: string) => (world.guests.get(guest)?.process ?? 'absent') !== 'absent'
   const [guests, volumes] = [[...world.guests.keys()], [...disk.volumes.keys()]]
-  const holders = [...ports.held].filter(([, holder]) => !isLive(holder.split('/')[0] ?? ''))
+  const holders = [...ports.held].filter(([, holder]) => !store.has('guest', holder.split('/')[0] ?? ''))
   const notes = ['guest', 'ports'].flatMap((folder) => notebook.keys(folder))
   const wishes = notebook.keys('wish').filter((key) => {
     const [, kind = '', id = ''] = key.split('/')

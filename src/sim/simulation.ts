@@ -187,7 +187,10 @@ export class Simulation {
       chances: this.#chances,
       cables: this.#weather.cables,
       fortune: { controller: this.#fortune('controller'), agent: (host) => this.#fortune(host) },
-      beforeCommit: this.#weather.beforeCommit,
+      beforeCommit: (changes) => {
+        this.#weather.beforeCommit()
+        this.#invariants.committing(changes)
+      },
       onController: (controller) => this.#welcome(controller),
       log: (line) => this.#journal.note(`  ${line}`),
     })
