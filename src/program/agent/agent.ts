@@ -31,6 +31,8 @@ export type Agent = {
 const datastoreEveryMs = 30_000
 /** A connection is tried again after at most this. */
 const reconnectAtMostMs = 5_000
+/** After a wish could not be written down, all are asked for again this much later. */
+const resyncMs = 1_000
 
 type Parts = {
   readonly wishes: Wishes
@@ -158,10 +160,15 @@ async function figuresOf(hypervisor: Hypervisor): Promise<JsonObject> {
   return figures
 }
 
+/** The door for one connection. What comes before its greeting is late news of an older one. */
 function doorOf(ports: AgentPorts, options: AgentOptions, parts: Parts, incarnation: string): AgentDoor {
+  let isGreeted = false
   return {
     hello: () => ({ host: options.host, incarnation, version: options.version, have: parts.wishes.have() }),
-    down: (down) => void takeDown(ports, options, parts, down),
+    down: (down) => {
+      if (down.say === 'sync') isGreeted = true
+      if (isGreeted) void takeDown(ports, options, parts, down)
+    },
     ask: (ask) => answer(ports, parts.wishes, ask),
     open: (open) => openChannel(ports, parts, open),
   }
@@ -176,7 +183,7 @@ async function takeDown(
   switch (down.say) {
     case 'wish':
     case 'forget':
-      return await wishes.take(down).catch((fault) => ports.log(`a wish could not be kept: ${story(fault)}`))
+      return await wishes.take(down).catch((fault) => resync(ports, reports, fault))
     case 'received':
       return reports.received(down.sequence)
     case 'synced':
@@ -189,6 +196,13 @@ async function takeDown(
     case 'sync':
       return
   }
+}
+
+/** A wish that could not be written down was not taken: a new connection brings it again. */
+async function resync({ clock, log }: AgentPorts, reports: AgentReports, fault: unknown) {
+  log(`a wish could not be kept: ${story(fault)}`)
+  await clock.sleep(resyncMs).catch(() => {})
+  reports.reconnect()
 }
 
 async function watchDatastores(ports: AgentPorts, { wishes, queues }: Parts, signal: AbortSignal) {

@@ -56,6 +56,11 @@ export class AgentReports {
     this.#said.clear()
   }
 
+  /** Ends the connection, so that a new one says everything anew. */
+  reconnect() {
+    this.#uplink?.close()
+  }
+
   disconnected(uplink: Uplink) {
     if (this.#uplink === uplink) this.#uplink = undefined
   }

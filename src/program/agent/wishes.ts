@@ -54,13 +54,14 @@ export class Wishes {
     await this.#keep({ revision: down.wish.revision, isClaimed: true, document })
   }
 
-  /** The document is done with: nothing is left of it here, and the store knows. */
+  /** The document is done with: nothing is left of it here, and the store knows. The wish itself goes last. */
   async drop(kind: string, id: string): Promise<void> {
-    this.#wishes.delete(`${kind}/${id}`)
+    if (kind === 'guest') {
+      await this.#notebook.remove(`guest/${id}`)
+      await this.#notebook.remove(`ports/${id}`)
+    }
     await this.#notebook.remove(`wish/${kind}/${id}`)
-    if (kind !== 'guest') return
-    await this.#notebook.remove(`guest/${id}`)
-    await this.#notebook.remove(`ports/${id}`)
+    this.#wishes.delete(`${kind}/${id}`)
   }
 
   async #unclaim(kind: string, id: string) {
