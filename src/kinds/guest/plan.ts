@@ -11,6 +11,7 @@
  */
 
 import { unreachable } from '#base/assert.ts'
+import { limits } from '#model/limits.ts'
 import { proceed, settled, wait, type Hold, type Plan } from '#model/plan.ts'
 import type { GuestSpec, GuestStatus } from './schema.ts'
 
@@ -83,6 +84,8 @@ const pressAgainMs = 5_000
 /** A guest that ran this long has recovered: its crashes no longer count. */
 const recoveredMs = 300_000
 const longestPauseMs = 300_000
+/** A guest that is starting for longer was left so by an agent that died over it: nobody works on it. */
+const startingMs = limits.spawnMs
 
 export function planGuest(wish: GuestSpec, seen: GuestObserved): Plan<GuestStep> {
   if (wish.epoch < seen.record.epoch) return wait('guest/epoch-stale', { seen: seen.record.epoch })
@@ -91,7 +94,7 @@ export function planGuest(wish: GuestSpec, seen: GuestObserved): Plan<GuestStep>
     case 'absent':
       return planAbsent(wish, seen)
     case 'starting':
-      return wish.power === 'gone' ? end(seen, 'forced') : wait('guest/starting', {}, 1_000)
+      return planStarting(wish, seen)
     case 'running':
       return planRunning(wish, seen)
     case 'paused':
@@ -164,6 +167,13 @@ function begin(wish: GuestSpec, seen: GuestObserved): Plan<GuestStep> {
     isRemoved: false,
   }
   return proceed<GuestStep>(note(record), { do: 'spawn' })
+}
+
+/** A round sees a start only before or after it was worked on, never meanwhile. */
+function planStarting(wish: GuestSpec, seen: GuestObserved): Plan<GuestStep> {
+  const sinceMs = Math.abs(seen.nowMs - (seen.startedAtMs ?? seen.nowMs))
+  if (wish.power === 'gone' || sinceMs >= startingMs) return end(seen, 'forced')
+  return wait('guest/starting', {}, 1_000)
 }
 
 function planRunning(wish: GuestSpec, seen: GuestObserved): Plan<GuestStep> {
