@@ -7,7 +7,8 @@ import type { ApiOptions } from './api.ts'
 /** Sent with every answer. Nothing of ours may be framed, sniffed, kept or run from elsewhere. */
 export const safeHeaders: Readonly<Record<string, string>> = {
   'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
+  // Not `no-referrer`: with it a browser sends `Origin: null` with our own sign-in form (Fetch, §3.2).
+  'referrer-policy': 'same-origin',
   'x-frame-options': 'DENY',
   'cross-origin-opener-policy': 'same-origin',
   'cross-origin-resource-policy': 'same-origin',

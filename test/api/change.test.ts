@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, test } from 'node:test'
 import { Problem } from '#model/problem.ts'
+import type { Store } from '#drivers/store/port.ts'
 import { memoryDisk, memoryStore } from '#drivers/store/memory/store.ts'
 import { sweep } from '#api/sweep.ts'
 import { ledgerPages } from '#drivers/ledger/memory/ledger.ts'
@@ -284,7 +285,21 @@ test('one name, two hundred at once: exactly one has it', async () => {
   assert.ok(got.every(({ status, code }) => status === 201 || code === 'object/exists'))
 })
 
+/** A store that takes its time, as a disk does. */
+function slowly(store: Store): Store {
+  const commit: Store['commit'] = async (changes) => {
+    await sleep(1)
+    return store.commit(changes)
+  }
+  return new Proxy(store, {
+    get: (target, name) =>
+      name === 'commit' ? commit : (Reflect.get(target, name).bind?.(target) ?? Reflect.get(target, name)),
+  })
+}
+
 test('nothing vanishes under what is being made: a network and its machine, in parallel', async () => {
+  await on.close()
+  on = await bench({ fakes: { store: slowly(memoryStore()) } })
   for (let round = 0; round < 30; round++) {
     await plant(on.desk.replica, { kind: 'network', name: `n-${round}`, project: 'default' })
     const [made, gone] = await Promise.all([

@@ -116,11 +116,13 @@ async function stir(on: Bench, random: () => number, steps: number) {
   }
 }
 
-test('a watch cut at random points and resumed, also across restarts, misses and repeats nothing (I-17, I-42)', async () => {
+test('a watch cut at random points and resumed, also across restarts, misses and repeats nothing (I-17, I-42)', async (t) => {
+  let on: Bench | undefined
+  t.after(() => on?.close())
   for (const seed of [1, 2, 3, 4]) {
     const random = randomFrom(seed)
     const [disk, pages] = [memoryDisk(), ledgerPages()]
-    let on = await bench({ disk, pages })
+    on = await bench({ disk, pages })
     for (const name of ['p', 'q']) await plant(on.desk.replica, { kind: 'project', name })
     const token = await person(on, 'watcher', [{ project: 'p', role: 'viewer' }])
     const query = 'kinds=machine&labels=tier=web'
