@@ -83,9 +83,9 @@ function queuesOf(
   on: { wishes: Wishes; reports: AgentReports; workshop: Workshop; signal: AbortSignal },
 ) {
   return {
-    guest: queueOf(ports, guestReconciler(ports, on)),
-    volume: queueOf(ports, volumeReconciler(ports, on)),
-    image: queueOf(ports, imageReconciler(ports, on)),
+    guest: queueOf(ports, on.wishes, guestReconciler(ports, on)),
+    volume: queueOf(ports, on.wishes, volumeReconciler(ports, on)),
+    image: queueOf(ports, on.wishes, imageReconciler(ports, on)),
     datastore: new WorkQueue({
       clock: ports.clock,
       work: async (id) => {
@@ -100,11 +100,17 @@ function queuesOf(
 
 function queueOf<Seen, Step extends { readonly do: string }, Status>(
   ports: AgentPorts,
+  wishes: Wishes,
   reconciler: Reconciler<Seen, Step, Status>,
 ) {
+  const { name } = reconciler
   return new WorkQueue({
     clock: ports.clock,
-    work: (id) => round(reconciler, id, ports.beforeStep),
+    work: async (id) => {
+      if (!wishes.isOver(name, id)) return await round(reconciler, id, ports.beforeStep)
+      await wishes.drop(name, id)
+      return {}
+    },
     onFault: (id, fault) => ports.log(`${reconciler.name} ${id}: ${story(fault)}`),
   })
 }

@@ -17,6 +17,9 @@ export type Wish = { readonly revision: number; readonly isClaimed: boolean; rea
 export class Wishes {
   readonly #notebook: Notebook
   readonly #wishes = new Map<string, Wish>()
+  /** Done with, and still to be dropped, by `kind/id`. */
+  readonly #over = new Set<string>()
+  readonly #turns = new Map<string, Promise<void>>()
   readonly #onChange: (kind: string, id: string) => void
 
   constructor(notebook: Notebook, onChange: (kind: string, id: string) => void) {
@@ -24,7 +27,7 @@ export class Wishes {
     this.#onChange = onChange
     for (const key of notebook.keys('wish')) {
       const wish = notebook.get(key) as unknown as Wish
-      this.#wishes.set(`${wish.document.kind}/${wish.document.id}`, wish)
+      this.#wishes.set(keyOf(wish.document), wish)
     }
   }
 
@@ -43,34 +46,57 @@ export class Wishes {
     )
   }
 
+  /** Takes in what came down; what comes for one document is taken in the order in which it came. */
   async take(down: Extract<Down, { say: 'wish' | 'forget' }>): Promise<void> {
-    if (down.say === 'forget') return await this.#unclaim(down.kind, down.id)
+    if (down.say === 'forget')
+      return await this.#inTurn(`${down.kind}/${down.id}`, () => this.#unclaim(down.kind, down.id))
     const document = wishedFrom(down.wish.document)
     if (document === undefined) return
-    const before = this.get(document.kind, document.id)
-    // Late and repeated words: only a newer wish counts. A restored store may count from lower numbers,
-    // but then it has first said that it does not know the document.
-    if (before !== undefined && before.isClaimed && before.revision >= down.wish.revision) return
-    await this.#keep({ revision: down.wish.revision, isClaimed: true, document })
+    const { revision } = down.wish
+    await this.#inTurn(keyOf(document), () => this.#takeWish(revision, document))
   }
 
-  /** The document is done with: nothing is left of it here, and the store knows. The wish itself goes last. */
+  /** Whether the document is done with: nothing is left of it here, and the store knows. */
+  isOver(kind: string, id: string): boolean {
+    return this.#over.has(`${kind}/${id}`)
+  }
+
+  /** Forgets a document that is done with. The wish itself goes last, so that a crash leads here again. */
   async drop(kind: string, id: string): Promise<void> {
-    if (kind === 'guest') {
-      await this.#notebook.remove(`guest/${id}`)
-      await this.#notebook.remove(`ports/${id}`)
-    }
-    await this.#notebook.remove(`wish/${kind}/${id}`)
-    this.#wishes.delete(`${kind}/${id}`)
+    await this.#inTurn(`${kind}/${id}`, async () => {
+      if (!this.isOver(kind, id)) return
+      const notes = kind === 'guest' ? [`guest/${id}`, `ports/${id}`] : []
+      for (const key of [...notes, `wish/${kind}/${id}`]) await this.#notebook.remove(key)
+      this.#wishes.delete(`${kind}/${id}`)
+      this.#over.delete(`${kind}/${id}`)
+    })
+  }
+
+  async #takeWish(revision: number, document: Wished) {
+    const before = this.#wishes.get(keyOf(document))
+    // Late and repeated words: only a newer wish counts. A restored store may count from lower numbers,
+    // but then it has first said that it does not know the document.
+    if (before !== undefined && before.isClaimed && before.revision >= revision) return
+    this.#over.delete(keyOf(document))
+    await this.#keep({ revision, isClaimed: true, document })
   }
 
   async #unclaim(kind: string, id: string) {
     const wish = this.get(kind, id)
     if (wish === undefined) return
     if (isOver(wish.document)) {
-      await this.drop(kind, id)
+      // Its own loop drops it: a round that is under way would write notes anew.
+      this.#over.add(`${kind}/${id}`)
       this.#onChange(kind, id)
     } else if (wish.isClaimed) await this.#keep({ ...wish, isClaimed: false })
+  }
+
+  async #inTurn(key: string, work: () => Promise<void>) {
+    const turn = (this.#turns.get(key) ?? Promise.resolve()).then(work, work)
+    this.#turns.set(key, turn)
+    await turn.finally(() => {
+      if (this.#turns.get(key) === turn) this.#turns.delete(key)
+    })
   }
 
   async #keep(wish: Wish) {
@@ -83,6 +109,8 @@ export class Wishes {
 
 /** Whether the last wish was to be gone: then being forgotten is the end, not a stray. */
 const isOver = ({ deletingAtMs, spec }: Wished) => deletingAtMs !== null || spec.power === 'gone'
+
+const keyOf = ({ kind, id }: Wished) => `${kind}/${id}`
 
 function wishedFrom(value: Json): Wished | undefined {
   if (
