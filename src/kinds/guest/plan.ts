@@ -147,9 +147,11 @@ function planEnded(wish: GuestSpec, seen: GuestObserved): Plan<GuestStep> {
 }
 
 function afterPause(wish: GuestSpec, seen: GuestObserved, crashes: number): Plan<GuestStep> {
-  // A clock set back must not make the pause endless: it never lasts longer than from now.
-  const dueMs = Math.min(seen.record.exit?.atMs ?? 0, seen.nowMs) + crashPauseMs(crashes)
-  const leftMs = dueMs - seen.nowMs
+  const { record, nowMs } = seen
+  // A clock set back must not make the pause endless: it begins anew, once.
+  if (record.exit !== null && record.exit.atMs > nowMs)
+    return proceed(note({ ...record, exit: { ...record.exit, atMs: nowMs } }))
+  const leftMs = (record.exit?.atMs ?? 0) + crashPauseMs(crashes) - nowMs
   if (leftMs <= 0) return begin(wish, seen)
   return wait('guest/crash-pause', { crashes, seconds: Math.ceil(leftMs / 1000) }, leftMs)
 }
