@@ -7,6 +7,9 @@ import type { SimHost } from './host.ts'
 
 export type Blow = { readonly name: FaultName; readonly on: string }
 
+/** A bad store is good again within this. */
+export const spoiltMs = 20_000
+
 export type ChaosSetting = {
   readonly center: Datacenter
   readonly weather: Weather
@@ -151,7 +154,7 @@ export class Chaos {
     const { weather } = this.#on
     this.#on.onBlow({ name, on: 'store' })
     weather.store = state
-    this.#later(20_000, () => (weather.store = 'ok'))
+    this.#later(spoiltMs, () => (weather.store = 'ok'))
   }
 
   /** Rare: it costs a run its memory of what was acknowledged. */

@@ -10,7 +10,7 @@ import type { Allocation } from '#kinds/machine/plan.ts'
 import type { Wish as AgentWish } from '#program/agent/wishes.ts'
 import type { Controller } from '#program/controller/controller.ts'
 import type { Seen } from '#runtime/replica.ts'
-import type { Blow } from './chaos.ts'
+import { spoiltMs, type Blow } from './chaos.ts'
 import type { Datacenter } from './datacenter.ts'
 import type { SimHost } from './host.ts'
 import { leaks } from './leaks.ts'
@@ -110,6 +110,7 @@ export class Invariants {
 
   blow({ name, on }: Blow) {
     if (name === 'store-lost') this.#acknowledged.clear()
+    if (on === 'store') this.#silences.storeFails(spoiltMs)
     const [host = '', , id] = on.split(' ')
     for (const [key, { host: of, pid, guest }] of this.#known) {
       const isHit = name === 'host-cycle' ? of === host : id !== undefined && key === `${host}/${id}`
@@ -236,7 +237,8 @@ export class Invariants {
     if (wish?.isClaimed === false) this.fail('I-22', `${act} of ${key}, which the store forgot`)
     if (!live.has(guest.process)) return
     const spec = wish?.document.spec as GuestSpec | undefined
-    if (guest.process !== 'starting' && guest.body.spec.boot > (this.#ended.get(id) ?? 0)) this.fail('I-24', `${act} of ${key}, which is wished ${spec?.power}`)
+    if (guest.process !== 'starting' && guest.body.spec.boot > (this.#ended.get(id) ?? 0))
+      this.fail('I-24', `${act} of ${key}, which is wished ${spec?.power}`)
     this.#excused.add(`${key} ${guest.pid}`)
     if (act === 'powerdown') this.#offs.delete(key)
   }

@@ -23,9 +23,9 @@ export class Silences {
     this.#controllerSince = this.#center.time.elapsedMs
   }
 
-  /** The store cannot write: nothing can be told. */
-  storeFails() {
-    this.#controllerSince = this.#center.time.elapsedMs
+  /** The store cannot write for so long: nothing can be told meanwhile. */
+  storeFails(forMs: number) {
+    this.#controllerSince = this.#center.time.elapsedMs + forMs
   }
 
   look() {
