@@ -27,6 +27,7 @@ export class Sessions {
   readonly #replica: Replica
   readonly #listeners: Listeners
   readonly #sessions = new Map<string, Session>()
+  readonly #listening = new Map<string, Promise<void>>()
 
   constructor(replica: Replica, listeners: Listeners) {
     this.#replica = replica
@@ -42,7 +43,7 @@ export class Sessions {
     this.#sessions.set(host, session)
     this.#sync(session)
     this.#listeners.onConnect(host, session)
-    void this.#listen(host, session)
+    this.#listenInTurn(host, session)
   }
 
   isConnected(host: string) {
@@ -113,9 +114,19 @@ export class Sessions {
     return resolve(name, { kind, scope: 'project', project, find })?.id ?? null
   }
 
+  /** What an older session said is taken in before what a newer one says, so that nothing old comes last. */
+  #listenInTurn(host: string, session: Session) {
+    const turn = (this.#listening.get(host) ?? Promise.resolve()).then(() => this.#listen(host, session))
+    this.#listening.set(host, turn)
+    void turn.finally(() => {
+      if (this.#listening.get(host) === turn) this.#listening.delete(host)
+    })
+  }
+
   async #listen(host: string, session: Session) {
     try {
       for await (const up of session.ups) {
+        if (this.#sessions.get(host) !== session) break
         if (up.say === 'heartbeat') void this.#listeners.onUp(host, up)
         else await this.#take(host, session, up)
       }
