@@ -148,13 +148,19 @@ async function bridge(room: Room, webSocket: WebSocket, ticket: Ticket): Promise
     upward(webSocket, channel, early)
     webSocket.resume()
     await downward(webSocket, channel)
-    webSocket.close(1000, 'the guest is gone')
+    sendAway(webSocket, 1000, 'the guest is gone')
   } catch (error) {
     const problem = problemFrom(error, { newId: room.desk.newId, log: room.log })
-    webSocket.close(1011, closeReason(`${problem.code}: ${problem.message}`))
+    sendAway(webSocket, 1011, closeReason(`${problem.code}: ${problem.message}`))
   } finally {
     channel?.close()
   }
+}
+
+/** Says why and ends; a socket that is not read would never hear the other side agree. */
+function sendAway(webSocket: WebSocket, code: number, reason: string) {
+  webSocket.close(code, reason)
+  webSocket.resume()
 }
 
 /** A close frame carries at most 123 bytes of reason (RFC 6455 §5.5). */
@@ -182,7 +188,7 @@ function upward(webSocket: WebSocket, channel: ByteChannel, early: readonly Buff
     webSocket.pause()
     last = last
       .then(() => channel.write(data))
-      .catch(() => webSocket.close(1011, 'the guest does not take it'))
+      .catch(() => sendAway(webSocket, 1011, 'the guest does not take it'))
       .finally(() => {
         if (--waiting === 0) webSocket.resume()
       })
