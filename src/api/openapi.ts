@@ -4,13 +4,24 @@ import { z } from 'zod'
 import type { Kind } from '#model/kind.ts'
 import type { Route } from './route.ts'
 
-const schemaOf = (type: z.ZodType, io: 'input' | 'output') => {
-  const { $schema: _, ...schema } = z.toJSONSchema(type, {
-    io,
-    unrepresentable: 'any',
-    target: 'draft-2020-12',
-  })
-  return schema
+/** Schemas that others refer to, by name; filled while the document is written. */
+type Shared = Map<string, unknown>
+
+/** A zod type as JSON Schema; what it defines on the side moves to the document's own schemas. */
+function schemaOf(type: z.ZodType, io: 'input' | 'output', shared: Shared): Record<string, unknown> {
+  const written = z.toJSONSchema(type, { io, unrepresentable: 'any', target: 'draft-2020-12' })
+  const { $schema: _schema, $defs = {}, ...schema } = written
+  const names = new Map(Object.keys($defs).map((name, at) => [name, `shared${shared.size + at}`]))
+  const moved = (value: unknown): unknown =>
+    JSON.parse(
+      JSON.stringify(value).replace(
+        /"#\/\$defs\/([^"]+)"/g,
+        (_whole, name: string) => `"#/components/schemas/${names.get(name)}"`,
+      ),
+    )
+  for (const [name, definition] of Object.entries($defs))
+    shared.set(names.get(name) ?? name, moved(definition))
+  return moved(schema) as Record<string, unknown>
 }
 
 const parameter = (name: string, description: string, schema: object) => ({
@@ -42,10 +53,11 @@ const changeParameters = [
 ]
 
 export function openApiDocument(routes: readonly Route[], kinds: readonly Kind[], version: string) {
+  const shared: Shared = new Map()
   const paths: Record<string, Record<string, unknown>> = {}
   for (const route of routes) {
     const path = route.path.replace(/:(\w+)/g, '{$1}').replace('/*', '/{path}')
-    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operationOf(route, kinds) }
+    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operationOf(route, kinds, shared) }
   }
   return {
     openapi: '3.1.0',
@@ -62,7 +74,8 @@ export function openApiDocument(routes: readonly Route[], kinds: readonly Kind[]
     components: {
       schemas: {
         Problem: problemSchema,
-        ...Object.fromEntries(kinds.map((kind) => [kind.name, objectSchema(kind)])),
+        ...Object.fromEntries(kinds.map((kind) => [kind.name, objectSchema(kind, shared)])),
+        ...Object.fromEntries(shared),
       },
       responses: {
         Problem: {
@@ -78,7 +91,7 @@ export function openApiDocument(routes: readonly Route[], kinds: readonly Kind[]
   }
 }
 
-function operationOf(route: Route, kinds: readonly Kind[]) {
+function operationOf(route: Route, kinds: readonly Kind[], shared: Shared) {
   const {
     method,
     path,
@@ -103,7 +116,7 @@ function operationOf(route: Route, kinds: readonly Kind[]) {
   ]
   const isObject = kind !== undefined && answers === 'The object'
   const schema = isObject ? { $ref: `#/components/schemas/${kind.name}` } : {}
-  const body = bodyOf({ input, takes, method })
+  const body = bodyOf({ input, takes, method }, shared)
   return {
     operationId: `${method.toLowerCase()}_${path.replace(/[^A-Za-z0-9]+/g, '_').replace(/^_|_$/g, '') || 'root'}`,
     summary,
@@ -123,18 +136,13 @@ function operationOf(route: Route, kinds: readonly Kind[]) {
   }
 }
 
-function bodyOf({
-  input,
-  takes,
-  method,
-}: {
-  input: z.ZodType | undefined
-  takes: Route['takes']
-  method: string
-}) {
+type Taken = { input: z.ZodType | undefined; takes: Route['takes']; method: string }
+
+function bodyOf({ input, takes, method }: Taken, shared: Shared) {
   if (takes === 'bytes') return { required: true, content: { 'application/octet-stream': { schema: {} } } }
   if (takes === undefined) return undefined
-  const schema = input === undefined || method === 'PATCH' ? { type: 'object' } : schemaOf(input, 'input')
+  const schema =
+    input === undefined || method === 'PATCH' ? { type: 'object' } : schemaOf(input, 'input', shared)
   const type =
     takes === 'form'
       ? 'application/x-www-form-urlencoded'
@@ -144,7 +152,7 @@ function bodyOf({
   return { required: method !== 'POST', content: { [type]: { schema } } }
 }
 
-const objectSchema = (kind: Kind) => ({
+const objectSchema = (kind: Kind, shared: Shared) => ({
   type: 'object',
   title: kind.title.en,
   description: kind.summary,
@@ -164,8 +172,8 @@ const objectSchema = (kind: Kind) => ({
     isProtected: { type: 'boolean' },
     description: text,
     labels: { type: 'object', additionalProperties: text },
-    spec: schemaOf(kind.spec, 'output'),
-    status: schemaOf(kind.status, 'output'),
+    spec: schemaOf(kind.spec, 'output', shared),
+    status: schemaOf(kind.status, 'output', shared),
   },
 })
 
