@@ -274,7 +274,7 @@ export function phaseOf(wish: GuestSpec, { process, record }: GuestObserved): Gu
 }
 
 function absentPhase(wish: GuestSpec, { exit, boot, isRemoved }: GuestRecord): GuestStatus['phase'] {
-  if (isRemoved && wish.power === 'gone') return 'absent'
+  if (wish.power === 'gone') return isRemoved ? 'absent' : 'stopping'
   if (boot < wish.boot && wish.power !== 'off') return 'absent'
   if (exit === null) return wish.power === 'off' ? 'stopped' : 'absent'
   return exit.why === 'crashed' || exit.why === 'panicked' ? 'crashed' : 'stopped'

@@ -75,6 +75,8 @@ export const guest = defineKind({
     phase: z
       .enum(['absent', 'starting', 'running', 'paused', 'stopping', 'stopped', 'crashed'])
       .default('absent'),
+    /** Generation of the guest's wish that its host had taken up when it said this; 0: not known. */
+    generation: z.int().default(0),
     epoch: z.int().default(0),
     /** The boot that runs, or ran last. */
     boot: z.int().default(0),

@@ -16,8 +16,16 @@ export type MachineHandsWith = {
   readonly commit: Store['commit']
   readonly newId: () => string
   readonly nowMs: number
-  /** Changes that give a machine its share of a host, or take it back; with preconditions. */
-  readonly allocate: (host: string, machine: string, allocation: Allocation | null) => readonly Change[]
+  /**
+   * Changes that give a machine its share of a host, or take it back; with preconditions. Problem
+   * `store/conflict` when it must fit and no longer does: others were quicker.
+   */
+  readonly allocate: (
+    host: string,
+    machine: string,
+    allocation: Allocation | null,
+    mustFit?: boolean,
+  ) => readonly Change[]
   /** Changes that take back what a deleted machine or volume counted in its project. */
   readonly release: (document: Document) => readonly Change[]
 }
@@ -31,13 +39,13 @@ export function machineHands(seen: MachineSeen, on: MachineHandsWith): Hands {
   const claim = (claim: string): Change => ({ op: 'claim', claim, holder: machine.id })
   const release = (claim: string): Change => ({ op: 'release', claim, holder: machine.id })
   return {
-    place: ({ host, why, allocation }) =>
+    place: async ({ host, why, allocation }) =>
       save(
         put({ ...machine, host, status: { ...machine.status, host, placement: { host, why } } }, expect),
-        ...on.allocate(host, machine.id, allocation),
+        ...on.allocate(host, machine.id, allocation, true),
       ),
-    allocate: ({ host, allocation }) =>
-      save(check(machine, expect), ...on.allocate(host, machine.id, allocation)),
+    allocate: async ({ host, allocation }) =>
+      save(check(machine, expect), ...on.allocate(host, machine.id, allocation, seen.allocated !== null)),
     'create-volume': ({ host, spec }) =>
       save(check(machine, expect), ...created(volumeOf(seen, host, spec, on))),
     'grow-volume': ({ sizeMib }) =>

@@ -46,10 +46,13 @@ function guestOf({ machine, guest }: MachineObserved, spec: GuestSpec): GuestDoc
   const running = restarts
     ? { cpus: spec.cpus, memoryMib: spec.memoryMib, machineType: spec.machineType }
     : guest.status.running
-  const status = { phase: wishedPhase(spec.power), epoch: spec.epoch, boot: spec.boot, running, holds: [] }
+  const generation = (guest?.generation ?? 0) + 1
+  const phase = wishedPhase(spec.power)
+  const status = { phase, generation, epoch: spec.epoch, boot: spec.boot, running, holds: [] }
   return {
     ...machine,
     ...guest,
+    generation,
     kind: 'guest',
     owner: machine.id,
     host: machine.host,
@@ -62,6 +65,7 @@ const blankStatus: GuestStatus = {
   conditions: [],
   holds: [],
   phase: 'absent',
+  generation: 0,
   epoch: 0,
   boot: 0,
   pid: null,

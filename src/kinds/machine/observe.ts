@@ -19,6 +19,8 @@ export type View = {
 
 export type Allocations = {
   of(host: string, machine: string): Allocation | null
+  /** What a host has still to give; null when it is not known. */
+  room(host: string): Allocation | null
   candidates(): readonly Candidate[]
   /** Since when a host has not answered, as people read it; null: it answers. */
   silentSince(host: string): string | null
@@ -47,6 +49,7 @@ export function observeMachine(
     networks: document.spec.nics.map(({ network }) => named<NetworkDocument>('network', network)),
     guest: guest?.document ?? null,
     allocated: document.host === null ? null : allocations.of(document.host, document.id),
+    room: document.host === null ? null : allocations.room(document.host),
     candidates: document.host === null && document.deletingAtMs === null ? allocations.candidates() : [],
     revisions: { machine: revision, guest: guest?.revision ?? 0, bootVolume: bootVolume?.revision ?? 0 },
   }

@@ -7,7 +7,7 @@
  */
 
 import { same } from '#base/json.ts'
-import { proceed, settled, wait, type Hold, type Plan } from '#model/plan.ts'
+import { proceed, reason, settled, wait, type Hold, type Plan } from '#model/plan.ts'
 import { place, type Refusal } from '#engines/placement/place.ts'
 import type { Ask, Candidate } from '#engines/placement/rule.ts'
 import type { GuestDocument, GuestSpec } from '#kinds/guest/schema.ts'
@@ -31,6 +31,8 @@ export type MachineObserved = {
   readonly guest: GuestDocument | null
   /** What the host has given this machine so far, in its allocation. */
   readonly allocated: Allocation | null
+  /** What its host has still to give; null while it has no host or the host is not known. */
+  readonly room: Allocation | null
   /** Hosts to choose from; looked up only while it has none. */
   readonly candidates: readonly Candidate[]
 }
@@ -62,17 +64,39 @@ export type MachineStep =
 export function planMachine(wish: MachineSpec, seen: MachineObserved): Plan<MachineStep> {
   if (seen.machine.deletingAtMs !== null) return planDeletion(seen)
   if (seen.machine.host === null) return planPlacement(wish, seen)
-  const allocation = allocationOf(wish)
-  if (!same(seen.allocated, allocation))
-    return proceed({ do: 'allocate', host: seen.machine.host, allocation })
-  return planBody(wish, seen, seen.machine.host)
+  const allocation = allocationOf(wish, seen.guest)
+  if (same(seen.allocated, allocation)) return planBody(wish, seen, seen.machine.host)
+  if (!fits(allocation, seen)) return planWithin(wish, seen, seen.machine.host)
+  return proceed({ do: 'allocate', host: seen.machine.host, allocation })
 }
 
-/** What a machine takes of its host. */
-export const allocationOf = ({ cpus, memoryMib }: MachineSpec): Allocation => ({
-  cpus,
-  memoryMib: memoryMib + limits.guestOverheadMib,
+/** What a machine takes of its host; a body that runs with more keeps that until it is started anew. */
+export const allocationOf = (
+  { cpus, memoryMib }: Pick<MachineSpec, 'cpus' | 'memoryMib'>,
+  guest: GuestDocument | null = null,
+): Allocation => ({
+  cpus: Math.max(cpus, guest?.status.running?.cpus ?? 0),
+  memoryMib: Math.max(memoryMib, guest?.status.running?.memoryMib ?? 0) + limits.guestOverheadMib,
 })
+
+/** Whether the host has room for what the machine wants more. What runs there unaccounted for is a fact. */
+function fits(wanted: Allocation, { allocated, room }: MachineObserved): boolean {
+  if (allocated === null || room === null) return true
+  const isWithin = (more: number, free: number) => more <= Math.max(0, free)
+  return (
+    isWithin(wanted.cpus - allocated.cpus, room.cpus) &&
+    isWithin(wanted.memoryMib - allocated.memoryMib, room.memoryMib)
+  )
+}
+
+/** The machine goes on with what it has been given, and says what it waits for (I-26). */
+function planWithin(wish: MachineSpec, seen: MachineObserved, host: string): Plan<MachineStep> {
+  const { cpus, memoryMib } = seen.allocated ?? allocationOf(wish)
+  const given = { ...wish, cpus, memoryMib: memoryMib - limits.guestOverheadMib }
+  const plan = planBody(given, seen, host)
+  const again = plan.steps.length > 0 ? {} : { againMs: plan.againMs ?? 5_000 }
+  return { ...plan, ...again, holds: [...plan.holds, reason('machine/no-room', { host })] }
+}
 
 export function askOf(wish: MachineSpec, image: ImageDocument | null): Ask {
   return {
@@ -171,7 +195,9 @@ function planDeletion(seen: MachineObserved): Plan<MachineStep> {
   if (guest !== null) {
     if (guest.spec.power !== 'gone')
       return proceed({ do: 'remove-guest', spec: { ...guest.spec, power: 'gone', forceAfterSeconds: 0 } })
-    const isGone = guest.status.phase === 'absent' && guest.status.epoch >= guest.spec.epoch
+    // Said of this very wish: of an older one, a start that failed looks the same.
+    const { phase, epoch, generation } = guest.status
+    const isGone = phase === 'absent' && generation >= guest.generation && epoch >= guest.spec.epoch
     if (!isGone) return wait('machine/guest-leaving', { host: guest.host ?? '' })
     return proceed({ do: 'forget-guest', releases: guestClaims(guest.host ?? '', guest.spec) })
   }

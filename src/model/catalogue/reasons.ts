@@ -9,6 +9,10 @@ export const reasons = {
   'machine/no-image': s('Image {image} is not ready yet', '이미지 {image}이(가) 아직 준비되지 않았습니다'),
   'machine/image-failed': s('Image {image} failed', '이미지 {image}이(가) 실패했습니다'),
   'machine/no-host': s('No host can take it: {rejected}', '받을 수 있는 호스트가 없습니다: {rejected}'),
+  'machine/no-room': s(
+    'Host {host} has no room for what it wishes more; it goes on with what it has',
+    '호스트 {host}에 더 줄 여유가 없어 지금 가진 만큼으로 계속합니다',
+  ),
   'machine/no-hosts': s('The pool has no host yet', '풀에 호스트가 아직 없습니다'),
   'machine/volume-not-ready': s(
     'Volume {volume} is not ready yet',

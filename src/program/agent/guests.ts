@@ -180,13 +180,14 @@ function hostTelling({ hypervisor }: AgentPorts): () => Told {
 
 const reportGuest =
   (told: () => Told) =>
-  ({ spec, sight, observed }: GuestSeen, plan: Plan<GuestStep>): GuestStatus => {
+  ({ wish, spec, sight, observed }: GuestSeen, plan: Plan<GuestStep>): GuestStatus => {
     const { record } = observed
     const hasProcess = sight.pid !== null && sight.process !== 'absent' && sight.process !== 'lost'
     return {
       conditions: [],
       holds: [...plan.holds].slice(0, 64),
       phase: phaseOf(spec, observed),
+      generation: wish.document.generation,
       epoch: record.isRemoved ? Math.max(record.epoch, spec.epoch) : record.epoch,
       boot: record.boot,
       pid: hasProcess ? sight.pid : null,

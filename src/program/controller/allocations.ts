@@ -5,6 +5,7 @@
  */
 
 import type { Document, Stored } from '#model/document.ts'
+import { Problem } from '#model/problem.ts'
 import type { Change } from '#drivers/store/port.ts'
 import type { Candidate } from '#engines/placement/rule.ts'
 import type { DatastoreDocument } from '#kinds/datastore/schema.ts'
@@ -52,13 +53,31 @@ export class HostAllocations implements Allocations {
     }
   }
 
-  /** Changes that set one machine's share; null takes it back. */
-  change(host: string, machine: string, allocation: Allocation | null): readonly Change[] {
+  room(host: string): Allocation | null {
+    const found = this.#candidates.get(host)
+    return found === undefined ? null : { cpus: found.freeCpus, memoryMib: found.freeMib }
+  }
+
+  /**
+   * Changes that set one machine's share; null takes it back. Problem `store/conflict` when it must fit
+   * and does not: the room that was seen is gone.
+   */
+  change(host: string, machine: string, allocation: Allocation | null, mustFit = false): readonly Change[] {
+    if (mustFit && allocation !== null && !this.#fits(host, machine, allocation))
+      throw new Problem('store/conflict', { kind: 'allocation', id: host })
     const stored = this.#stored(host)
     const { [machine]: _, ...others } = this.#sharesOf(host)
     const shares = allocation === null ? others : { ...others, [machine]: allocation }
     const document = stored?.document ?? blank(host)
     return [put({ ...document, spec: { shares } }, stored?.revision ?? 0)]
+  }
+
+  #fits(host: string, machine: string, { cpus, memoryMib }: Allocation): boolean {
+    const room = this.room(host)
+    const has = this.of(host, machine) ?? { cpus: 0, memoryMib: 0 }
+    if (room === null) return false
+    const isWithin = (more: number, free: number) => more <= Math.max(0, free)
+    return isWithin(cpus - has.cpus, room.cpus) && isWithin(memoryMib - has.memoryMib, room.memoryMib)
   }
 
   #stored(host: string) {

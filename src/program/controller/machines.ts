@@ -41,7 +41,7 @@ export function machineReconciler(on: MachineLoop): Reconciler<MachineSeen, Mach
         commit: (changes) => replica.commit(changes),
         newId: on.newId,
         nowMs: clock.now(),
-        allocate: (host, machine, allocation) => allocations.change(host, machine, allocation),
+        allocate: (...share) => allocations.change(...share),
         release: on.release,
       }),
     tell: async (seen, status) => {
