@@ -2,7 +2,7 @@
 
 import { oneOf, wholeFrom, type Random } from '#base/random.ts'
 import { Problem } from '#model/problem.ts'
-import type { Fate, Faults, Passing, Way } from '#drivers/link/memory/faults.ts'
+import type { Fate, Passing, Way } from '#drivers/link/memory/faults.ts'
 import { onceIn } from './seed.ts'
 
 export const faultNames = [
@@ -76,15 +76,12 @@ export class Weather {
     return this.strikes('slow', 40) ? 1 + wholeFrom(this.#random, 4_000) : 0
   }
 
-  readonly cables: Faults = {
-    connect: (host) => {
-      if (this.unplugged.has(host)) return oneOf(this.#random, ['refuse', 'hang'] as const)
-      return this.strikes('link-down', 20) ? 'hang' : 'pass'
-    },
-    message: (way, host, passing) => this.#fate(way, host, passing),
+  connect(host: string): 'pass' | 'refuse' | 'hang' {
+    if (this.unplugged.has(host)) return oneOf(this.#random, ['refuse', 'hang'] as const)
+    return this.strikes('link-down', 20) ? 'hang' : 'pass'
   }
 
-  #fate(way: Way, host: string, passing: Passing): Fate {
+  fate(way: Way, host: string, passing: Passing): Fate {
     if (this.unplugged.has(host)) return 'silence'
     if (this.strikes('link-cut', 300)) return oneOf(this.#random, ['cut', 'cut-after'] as const)
     // A greeting belongs to its connection: no network brings that of another one.

@@ -55,6 +55,7 @@ export class SimHost {
   /** The agent's life; undefined while none runs. */
   life: Life | undefined
   boots = 1
+  starts = 0
   /** Told of each act of the hypervisor, before and after. */
   onAct: (act: Act) => void = () => {}
 
@@ -73,6 +74,7 @@ export class SimHost {
     if (this.life !== undefined) return
     const life = new Life()
     this.life = life
+    this.starts += 1
     await runAgent(this.#ports(life, fortune), { host: this.name, version: 'simulated' })
   }
 

@@ -11,7 +11,8 @@ const toldWithinMs = limits.hostSilentMs + 2 * limits.heartbeatMs + 45_000
 export class Silences {
   readonly #center: Datacenter
   readonly #fail: (invariant: string, why: string) => void
-  readonly #since = new Map<string, number>()
+  /** Since when a host's agent is dead, and how often it was started before. */
+  readonly #since = new Map<string, { readonly starts: number; readonly atMs: number }>()
   #controllerSince = 0
 
   constructor(center: Datacenter, fail: (invariant: string, why: string) => void) {
@@ -30,10 +31,11 @@ export class Silences {
 
   look() {
     const nowMs = this.#center.time.elapsedMs
-    for (const { name, isUp } of this.#center.hosts.values()) {
+    for (const { name, isUp, starts } of this.#center.hosts.values()) {
+      const since = this.#since.get(name)
       if (isUp) this.#since.delete(name)
-      else if (!this.#since.has(name)) this.#since.set(name, nowMs)
-      const sinceMs = Math.max(this.#since.get(name) ?? nowMs, this.#controllerSince)
+      else if (since?.starts !== starts) this.#since.set(name, { starts, atMs: nowMs })
+      const sinceMs = Math.max(this.#since.get(name)?.atMs ?? nowMs, this.#controllerSince)
       if (nowMs - sinceMs > toldWithinMs) this.#mustBeTold(name)
     }
   }

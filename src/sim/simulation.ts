@@ -5,6 +5,7 @@
 
 import { wholeFrom, type Random } from '#base/random.ts'
 import { Problem } from '#model/problem.ts'
+import type { Fate, Passing, Way } from '#drivers/link/memory/faults.ts'
 import type { Controller } from '#program/controller/controller.ts'
 import { created, documentOf } from '#program/controller/documents.ts'
 import { Chaos } from './chaos.ts'
@@ -185,7 +186,10 @@ export class Simulation {
     return new Datacenter({
       hosts: this.#options.hosts,
       chances: this.#chances,
-      cables: this.#weather.cables,
+      cables: {
+        connect: (host) => this.#weather.connect(host),
+        message: (way, host, passing) => this.#passed(way, host, passing),
+      },
       fortune: { controller: this.#fortune('controller'), agent: (host) => this.#fortune(host) },
       beforeCommit: (changes) => {
         this.#weather.beforeCommit()
@@ -194,6 +198,15 @@ export class Simulation {
       onController: (controller) => this.#welcome(controller),
       log: (line) => this.#journal.note(`  ${line}`),
     })
+  }
+
+  #passed(way: Way, host: string, passing: Passing): Fate {
+    const fate = this.#weather.fate(way, host, passing)
+    const what = 'say' in passing ? passing.say : 'something else'
+    if (process.env.DBG && what === 'report')
+      this.#journal.note(`DBG ${JSON.stringify(passing).slice(0, 600)}`)
+    if (fate !== 'pass') this.#journal.note(`  ~ ${what} ${way} ${host}: ${JSON.stringify(fate)}`)
+    return fate
   }
 
   #welcome(controller: Controller) {
