@@ -36,7 +36,7 @@ export async function tryAddress(address: string, port: number): Promise<number>
 }
 
 function refusal(error: NodeJS.ErrnoException, address: string, port: number): Problem {
-  if (error.code === 'EADDRINUSE') return new Problem('start/port-busy', { port, address }, { cause: error })
+  if (error.code === 'EADDRINUSE') return new Problem('start/port-busy', { port, address })
   const [setting, why] =
     error.code === 'EACCES'
       ? ['port', `port ${port} needs rights that this user has not`]

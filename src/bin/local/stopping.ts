@@ -3,7 +3,7 @@
  * watches know; else the guests themselves, each proved to be ours.
  */
 
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context } from '#cli/command.ts'
@@ -105,6 +105,13 @@ async function stopGuest(hypervisor: Hypervisor, id: string, forceAfterSeconds: 
   await hypervisor.kill(id, signal)
 }
 
+/** A process that ended leaves its sockets' names behind; nobody will ever answer at them. */
+function removeSockets(folder: string) {
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (entry.isSocket()) rmSync(join(entry.parentPath, entry.name))
+  }
+}
+
 /** Stops guests without a controller. Only while no Decant runs on the data. Says whether all stopped. */
 export async function stopGuests(
   context: Context,
@@ -120,9 +127,11 @@ export async function stopGuests(
       (await hypervisor.list()).map(async (id) => ({ id, sight: await hypervisor.observe(id) })),
     )
     const standing = seen.filter(({ sight }) => sight.pid !== null)
-    return await inParallel(standing, ({ id }) =>
+    const areStopped = await inParallel(standing, ({ id }) =>
       told(context, nameOf(id), () => stopGuest(hypervisor, id, forceAfterSeconds)),
     )
+    if (areStopped) removeSockets(folder)
+    return areStopped
   } finally {
     await hypervisor.close()
   }
