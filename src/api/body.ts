@@ -9,29 +9,40 @@ const bodyMs = 30_000
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
-/** All bytes of a body; problem when they are too many or too slow. */
-async function collected(body: Readable, declared: number): Promise<Buffer> {
+/**
+ * All bytes of a body; problem when they are too many or too slow. What is left of a refused body flows away
+ * unread, so that the answer still reaches whoever is sending.
+ */
+function collected(body: Readable, declared: number): Promise<Buffer> {
   const limit = limits.bodyBytes
-  if (declared > limit) throw new Problem('request/too-large', { limit })
-  const chunks: Buffer[] = []
-  let bytes = 0
-  const timer = setTimeout(
-    () => body.destroy(new Problem('request/malformed', { why: 'the body did not arrive in time' })),
-    bodyMs,
-  )
-  try {
-    for await (const chunk of body) {
-      bytes += chunk.length
-      if (bytes > limit) throw new Problem('request/too-large', { limit })
-      chunks.push(chunk)
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let bytes = 0
+    const refuse = (problem: Problem) => {
+      finish()
+      body.resume()
+      reject(problem)
     }
-  } catch (error) {
-    if (error instanceof Problem) throw error
-    throw new Problem('request/malformed', { why: 'the body was cut off' }, { cause: error })
-  } finally {
-    clearTimeout(timer)
-  }
-  return Buffer.concat(chunks)
+    const take = (chunk: Buffer) => {
+      bytes += chunk.length
+      if (bytes > limit) refuse(new Problem('request/too-large', { limit }))
+      else chunks.push(chunk)
+    }
+    const done = () => {
+      finish()
+      resolve(Buffer.concat(chunks))
+    }
+    const cut = () => refuse(new Problem('request/malformed', { why: 'the body was cut off' }))
+    const late = () => refuse(new Problem('request/malformed', { why: 'the body did not arrive in time' }))
+    const timer = setTimeout(late, bodyMs)
+    const finish = () => {
+      clearTimeout(timer)
+      body.off('data', take).off('end', done).off('error', cut).off('close', cut)
+      body.on('error', () => {})
+    }
+    if (declared > limit) refuse(new Problem('request/too-large', { limit }))
+    else body.on('data', take).on('end', done).on('error', cut).on('close', cut)
+  })
 }
 
 /** Refuses nesting before the parser sees it. Braces inside texts do not count. */

@@ -14,6 +14,8 @@ import { limits } from '#model/limits.ts'
 import { Problem } from '#model/problem.ts'
 import type { ByteChannel } from '#drivers/link/port.ts'
 import { machine } from '#kinds/machine/schema.ts'
+import type { UserDocument } from '#kinds/user/schema.ts'
+import { holdsRole } from '#model/access.ts'
 import { kindNamed } from '#kinds/registry.ts'
 import { present } from '#base/assert.ts'
 import { checkRole, foundFor, projectOf } from './address.ts'
@@ -142,10 +144,12 @@ async function bridge(room: Room, webSocket: WebSocket, ticket: Ticket): Promise
   webSocket.on('message', keepEarly)
   webSocket.pause()
   let channel: ByteChannel | undefined
+  let stopWatching = () => {}
   try {
     channel = await channelFor(room, ticket)
     webSocket.off('message', keepEarly)
     upward(webSocket, channel, early)
+    stopWatching = whileAllowed(room, ticket, () => sendAway(webSocket, 1008, 'you may no longer'))
     webSocket.resume()
     await downward(webSocket, channel)
     sendAway(webSocket, 1000, 'the guest is gone')
@@ -153,8 +157,25 @@ async function bridge(room: Room, webSocket: WebSocket, ticket: Ticket): Promise
     const problem = problemFrom(error, { newId: room.desk.newId, log: room.log })
     sendAway(webSocket, 1011, closeReason(`${problem.code}: ${problem.message}`))
   } finally {
+    stopWatching()
     channel?.close()
   }
+}
+
+/** Calls back when the person of a ticket loses what the ticket was given for. */
+function whileAllowed({ desk }: Room, { id, identity }: Ticket, lost: () => void): () => void {
+  const { user, via } = identity.principal
+  if (via === 'local') return () => {}
+  return desk.replica.onChange((seen) => {
+    if (!seen.some(({ kind }) => kind === 'user' || kind === 'token')) return
+    const person = desk.replica.find('user', null, user)?.document as UserDocument | undefined
+    const project = desk.replica.get(machine.name, id)?.document.project ?? null
+    const isAllowed =
+      person !== undefined &&
+      !person.spec.isDisabled &&
+      holdsRole({ ...identity.principal, bindings: person.spec.bindings }, role, project)
+    if (!isAllowed) lost()
+  })
 }
 
 /** Says why and ends; a socket that is not read would never hear the other side agree. */

@@ -116,7 +116,8 @@ async function poured(body: Readable, channel: ByteChannel): Promise<void> {
   let sentBytes = 0
   try {
     alive()
-    for await (const chunk of body) {
+    // Not destroyed when left early: the sender shall see the answer.
+    for await (const chunk of body.iterator({ destroyOnReturn: false })) {
       alive()
       if (isAnswered) break
       sentBytes += chunk.length

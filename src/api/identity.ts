@@ -8,6 +8,7 @@ import { Problem } from '#model/problem.ts'
 import type { TokenDocument } from '#kinds/token/schema.ts'
 import type { UserDocument } from '#kinds/user/schema.ts'
 import type { Desk } from '#program/desk.ts'
+import { leaveTrace } from './traces.ts'
 import { csrfFor, sameHash, sha256 } from './secrets.ts'
 
 export type Identity = { readonly principal: Principal; readonly isNarrowed: boolean }
@@ -101,6 +102,7 @@ async function bearer(desk: Desk, header: string, localTokenHash: string | null)
   const token = desk.replica.get('token', stored.token)?.document as TokenDocument | undefined
   if (token === undefined || isOver(token.spec.expiresAtMs, desk.clock.now())) throw invalid()
   const user = userStanding(desk, stored.userId)
+  leaveTrace(desk, { kind: 'token', id: token.id, field: 'lastUsedMs' })
   const held = user.spec.bindings
   const bindings = token.spec.bindings === undefined ? held : narrowed(held, token.spec.bindings)
   return {

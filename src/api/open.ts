@@ -1,7 +1,7 @@
 /** Opens the API: one HTTP server over one desk. */
 
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import { kinds } from '#kinds/registry.ts'
 import type { Desk } from '#program/desk.ts'
 import type { ApiOptions, Room } from './api.ts'
@@ -33,6 +33,7 @@ export type Api = {
 }
 
 const headersMs = 15_000
+const flowAwayMs = 10_000
 const mostConnections = 10_000
 
 export async function openApi(desk: Desk, options: ApiOptions): Promise<Api> {
@@ -154,15 +155,23 @@ function answerFaults(fastify: FastifyInstance, room: Room) {
   fastify.setErrorHandler(async (error, request, reply) => {
     const problem = problemFrom(error, { newId: desk.newId, log })
     await recordEarly(room, request, problem)
-    // The rest of a body that nobody reads must not keep the connection.
-    if (!request.raw.complete) reply.header('connection', 'close')
     sendProblem(reply, problem)
     return reply
   })
   fastify.setNotFoundHandler((_request, reply) => sendProblem(reply, new Problem('request/not-found')))
-  fastify.addHook('onResponse', async ({ method, routeOptions }, reply) => {
+  fastify.addHook('onResponse', async ({ method, routeOptions, raw }, reply) => {
+    if (!raw.complete) letFlowAway(raw)
     measures.took(`${method} ${routeOptions.url ?? 'unknown'}`, reply.statusCode, reply.elapsedTime / 1000)
   })
+}
+
+/** Reads and forgets what is left of a refused body, so that its sender sees the answer; but not for ever. */
+function letFlowAway(request: IncomingMessage) {
+  request.resume()
+  const timer = setTimeout(() => {
+    if (!request.complete) request.destroy()
+  }, flowAwayMs)
+  request.on('close', () => clearTimeout(timer))
 }
 
 /** 405 with Allow for a method that an address does not have, and OPTIONS. */

@@ -16,6 +16,7 @@ import { dropSessions } from './companions.ts'
 import { outboxed, recordOf } from './records.ts'
 import type { Answer, Call, Route } from './route.ts'
 import { csrfFor, newSecret, sha256 } from './secrets.ts'
+import { leaveTrace } from './traces.ts'
 import { onlyKnown } from './query.ts'
 
 const Exchange = z.strictObject({ link: z.string().min(1).max(128) })
@@ -162,6 +163,7 @@ async function signIn(room: Room, { body, caller, query, request }: Call): Promi
   }
   caller.isRecorded = true
   desk.audited()
+  leaveTrace(desk, { kind: 'user', id: user.id, field: 'lastSignInMs' })
   const csrf = csrfFor(cookie)
   const headers = { 'set-cookie': cookies(isSecure, cookie, csrf, limits.sessionMs / 1000) }
   return { status: 200, headers, body: { user: user.name, csrf, expiresAtMs: session.expiresAtMs } }

@@ -143,6 +143,16 @@ test('a guest that reads slowly holds the person back, not the memory', async ()
   socket.close()
 })
 
+test('a console ends when its person may no longer', async () => {
+  const token = await person(on, 'olaf', [{ project: 'default', role: 'operator' }])
+  answer = () => echo().channel
+  const socket = connect(String((await ticket(token)).at('address')))
+  await once(socket, 'message')
+  await call(on.api, '/api/v1/users/olaf', { method: 'PATCH', body: { spec: { bindings: [] } } })
+  const [code, reason] = (await once(socket, 'close')) as [number, Buffer]
+  assert.deepEqual([code, reason.toString()], [1008, 'you may no longer'])
+})
+
 test('a host that does not answer is said in the close', async () => {
   answer = () => {
     throw new Problem('host/silent', { host: 'h' })

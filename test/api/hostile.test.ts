@@ -1,6 +1,7 @@
 /** Whatever is sent: a problem that says what is wrong, never a 5xx, never a stall, never a look inside. */
 
 import assert from 'node:assert/strict'
+import { request as httpRequest } from 'node:http'
 import { connect, type AddressInfo } from 'node:net'
 import { after, before, test } from 'node:test'
 import { randomFrom, wholeFrom, oneOf as pick } from '#base/random.ts'
@@ -329,6 +330,44 @@ test('what is not HTTP, names another host, or never ends', async () => {
     await raw(`GET /nothing HTTP/1.1\r\nHost: localhost\r\n${end}`),
   ])
     assert.match(text, /application\/problem\+json[\s\S]*"code":/)
+})
+
+test('a body that is too large or refused early still gets its answer', async () => {
+  const send = (path: string, headers: Record<string, string>) =>
+    new Promise<string>((resolve, reject) => {
+      const request = httpRequest(
+        {
+          port,
+          host: '127.0.0.1',
+          method: path.includes('content') ? 'PUT' : 'POST',
+          path,
+          agent: false,
+          headers: { host: 'localhost', 'transfer-encoding': 'chunked', ...headers },
+        },
+        async (response) => {
+          let text = ''
+          for await (const chunk of response) text += String(chunk)
+          resolve(`${response.statusCode} ${text}`)
+        },
+      )
+      request.on('error', reject)
+      for (let at = 0; at < 100; at++) request.write(Buffer.alloc(65_536, 0x20))
+      request.end()
+    })
+  const authorization = `Bearer ${localToken}`
+  assert.match(
+    await send('/api/v1/machines', { authorization, 'content-type': 'application/json' }),
+    /^413 .*request\/too-large/,
+  )
+  assert.match(
+    await send('/api/v1/images/none/content', { authorization, 'content-type': 'application/octet-stream' }),
+    /^404 /,
+  )
+  assert.match(
+    await send('/api/v1/images/none/content', { 'content-type': 'application/octet-stream' }),
+    /^401 /,
+  )
+  assert.match(await send('/api/v1/machines', { authorization, 'content-type': 'text/plain' }), /^415 /)
 })
 
 test('methods that an address does not have', async () => {

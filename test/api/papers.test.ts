@@ -1,14 +1,12 @@
 /** What the API says about itself: OpenAPI, metrics, health, pages, the reference. */
 
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { isObject } from '#base/json.ts'
 import { memoryStore } from '#drivers/store/memory/store.ts'
 import { kinds } from '#kinds/registry.ts'
 import { escaped } from '#api/html.ts'
 import { languageFrom } from '#api/language.ts'
-import { pages, referencePage } from '#api/reference.ts'
 import { bench, call, person, plant, type Bench, type Fakes } from './desk.ts'
 
 let on: Bench
@@ -125,15 +123,4 @@ test('problems and holds are said in the language asked for', async () => {
   const korean = await call(on.api, '/api/v1/machines/seen', { headers })
   assert.match(String(korean.at('status.holds.0.message')), /호스트가 없습니다/)
   assert.match(String((await call(on.api, '/api/v1/machines/seen')).at('status.holds.0.message')), /^No host/)
-})
-
-test('the reference is as committed', () => {
-  for (const page of pages) {
-    const text = `${referencePage(page, on.api.routes, kinds).trimEnd()}\n`
-    assert.equal(
-      readFileSync(`docs/reference/${page}.md`, 'utf8') === text,
-      true,
-      `${page}.md is stale: node tools/generate.ts`,
-    )
-  }
 })
