@@ -73,7 +73,7 @@ export class Hosts {
   async #judge({ name, status }: HostDocument, isConnected: boolean) {
     const quietMs = this.#clock.monotonic() - (this.#heardAt.get(name) ?? 0)
     if (status.state === 'connected' && quietMs > limits.hostSilentMs) await this.#set(name, 'silent')
-    else if (status.state === 'silent' && isConnected && quietMs < limits.hostSilentMs)
+    else if (status.state !== 'connected' && isConnected && quietMs < limits.hostSilentMs)
       await this.#set(name, 'connected')
   }
 

@@ -3,8 +3,10 @@
 import { isObject, type Json, type JsonObject } from '#base/json.ts'
 import type { Document } from '#model/document.ts'
 import type { Up } from '#drivers/link/port.ts'
+import type { Change } from '#drivers/store/port.ts'
 import { kindNamed } from '#kinds/registry.ts'
-import type { GuestStatus } from '#kinds/guest/schema.ts'
+import type { GuestSpec, GuestStatus } from '#kinds/guest/schema.ts'
+import { guestClaims } from '#kinds/machine/body.ts'
 import type { HostStatus } from '#kinds/host/schema.ts'
 import type { Replica } from '#runtime/replica.ts'
 import { created, documentOf, edited } from './documents.ts'
@@ -50,7 +52,7 @@ export class Reports {
     for (const document of wanted) {
       await this.#projectOf(document)
       if (this.#replica.get(document.kind, document.id) === undefined)
-        await this.#replica.commit(created(this.#unique(document)))
+        await this.#replica.commit([...created(this.#unique(document)), ...claimsOf(document)])
       strays.delete(document.id)
       if (document.kind === 'guest') names.push(await this.#machineOf(document))
     }
@@ -169,6 +171,13 @@ function accepted(now: Document, host: string, status: Record<string, unknown>):
   const seenEpoch = (now.status as { epoch?: number }).epoch ?? 0
   const epoch = typeof status.epoch === 'number' ? status.epoch : seenEpoch
   return epoch < seenEpoch ? now : { ...now, status }
+}
+
+/** What a guest has open is its machine's again (I-01); problem `store/claimed` when another has it now. */
+function claimsOf({ kind, host, spec }: Document): Change[] {
+  if (kind !== 'guest') return []
+  const guest = spec as GuestSpec
+  return guestClaims(host ?? '', guest).map((claim) => ({ op: 'claim', claim, holder: guest.machine }))
 }
 
 const belongs = (document: Document, guest: string) => document.id === guest || document.kind !== 'guest'
