@@ -24,6 +24,8 @@ const open: ReadonlySet<string> = new Set(['starting', 'running', 'paused', 'shu
 const live: ReadonlySet<string> = new Set(['starting', 'running', 'paused'])
 /** Timers for each host and machine at most, programs started again included. */
 const timersEach = 60
+/** A round that began with an older wish is over within this, slow effects included. */
+const underWayMs = 15_000
 
 type Known = { readonly pid: number; readonly host: string; readonly guest: FakeGuest }
 
@@ -39,6 +41,8 @@ export class Invariants {
   readonly #offs = new Map<string, number>()
   readonly #acknowledged = new Map<string, Document>()
   readonly #revisions = new Map<string, number>()
+  readonly #forgotten = new Map<string, number>()
+  #isStoreLost = false
   #looks = 0
   violation: Violation | undefined
 
@@ -74,6 +78,7 @@ export class Invariants {
       }
     this.#gone()
     this.#silences.look()
+    if (this.#isStoreLost) this.#forget()
     if (this.#looks++ % 64 === 0) this.#bounded()
   }
 
@@ -109,7 +114,10 @@ export class Invariants {
   }
 
   blow({ name, on }: Blow) {
-    if (name === 'store-lost') this.#acknowledged.clear()
+    if (name === 'store-lost') {
+      this.#acknowledged.clear()
+      this.#isStoreLost = true
+    }
     if (on === 'store') this.#silences.storeFails(spoiltMs)
     const [host = '', , id] = on.split(' ')
     for (const [key, { host: of, pid, guest }] of this.#known) {
@@ -155,7 +163,8 @@ export class Invariants {
 
   #capacity(document: Document | undefined) {
     const found = document && this.#center.controller?.desk.replica.find('host', null, document.name)
-    if (document === undefined || found === undefined) return
+    // What is adopted after a loss runs already, whatever was placed meanwhile.
+    if (document === undefined || found === undefined || this.#isStoreLost) return
     const { spec, status } = found.document as HostDocument
     const shares = Object.values((document.spec as { shares: Record<string, Allocation> }).shares)
     const cpus = shares.reduce((sum, share) => sum + share.cpus, 0)
@@ -234,13 +243,30 @@ export class Invariants {
     const key = `${host.name}/${id}`
     if (guest.process === 'strange') this.fail('I-23', `${act} of ${key}, which is not provably ours`)
     const wish = host.notebook.get(`wish/guest/${id}`) as unknown as AgentWish | undefined
-    if (wish?.isClaimed === false) this.fail('I-22', `${act} of ${key}, which the store forgot`)
+    if (wish?.isClaimed === false && this.#isLongForgotten(key))
+      this.fail('I-22', `${act} of ${key}, which the store forgot`)
     if (!live.has(guest.process)) return
     const spec = wish?.document.spec as GuestSpec | undefined
     if (guest.process !== 'starting' && guest.body.spec.boot > (this.#ended.get(id) ?? 0))
       this.fail('I-24', `${act} of ${key}, which is wished ${spec?.power}`)
     this.#excused.add(`${key} ${guest.pid}`)
     if (act === 'powerdown') this.#offs.delete(key)
+  }
+
+  /** Since when each host knows that the store forgot a guest; only looked at after a store was lost. */
+  #forget() {
+    for (const { name, notebook } of this.#center.hosts.values())
+      for (const note of notebook.keys('wish/guest')) {
+        const { isClaimed, document } = notebook.get(note) as unknown as AgentWish
+        const key = `${name}/${document.id}`
+        if (isClaimed) this.#forgotten.delete(key)
+        else if (!this.#forgotten.has(key)) this.#forgotten.set(key, this.#center.time.elapsedMs)
+      }
+  }
+
+  /** What was under way when the news came may end. */
+  #isLongForgotten(key: string) {
+    return this.#center.time.elapsedMs - (this.#forgotten.get(key) ?? Infinity) > underWayMs
   }
 
   #bounded() {

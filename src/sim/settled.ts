@@ -13,7 +13,9 @@ import type { Datacenter } from './datacenter.ts'
 export function unsettled(center: Datacenter): string[] {
   const replica = center.controller?.desk.replica
   if (replica === undefined) return ['there is no controller']
+  const missing = [...center.hosts.keys()].filter((name) => replica.find('host', null, name) === undefined)
   return [
+    ...missing.map((name) => `host ${name} is not in the store`),
     ...hostsOf(replica).flatMap((host) => hostWants(center, host)),
     ...(documents(replica, 'machine') as MachineDocument[]).flatMap((machine) =>
       machineWants(center, replica, machine),
