@@ -64,7 +64,7 @@ test('a power cut at any instant loses no acknowledged commit; without FULL this
     const lost = await cut(lab, 'full', { cuts: 6, random: randomFrom(seed) })
     assert.deepEqual(lost, Array(6).fill(0), `seed ${seed}`)
     for (const mode of ['normal', 'off'] as const) {
-      const lost = await cut(lab, mode, { cuts: 2, random: randomFrom(seed) }).catch(() => [Infinity])
+      const lost = await cut(lab, mode, { cuts: 5, random: randomFrom(seed) }).catch(() => [Infinity])
       t.diagnostic(`synchronous=${mode}: ${lost.join(', ')} acknowledged commits lost`)
       assert.ok(Math.max(...lost) > 0, `synchronous=${mode} must be caught`)
     }
