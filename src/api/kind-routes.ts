@@ -178,7 +178,8 @@ function signalRoute(room: () => Room, kind: Kind, signal: string): Route {
       const { document } = foundFor(room(), caller, address, role)
       const said = admitSignal(kind, document, signal, body)
       if (mannerFrom(query).isRehearsal) {
-        const steps = [{ do: signal, name: document.name }]
+        const told = { do: signal, code: 'object/signal', facts: { signal, name: document.name } }
+        const steps = [withSentence(told, caller.language)]
         return { status: 200, body: { dryRun: 'plan', changes: [], steps, holds: [], predicted: null } }
       }
       const asked = `${call.route.path} ${document.id} ${canonical(body)}`

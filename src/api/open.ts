@@ -171,6 +171,7 @@ function letFlowAway(request: IncomingMessage) {
   const timer = setTimeout(() => {
     if (!request.complete) request.destroy()
   }, flowAwayMs)
+  timer.unref()
   request.on('close', () => clearTimeout(timer))
 }
 

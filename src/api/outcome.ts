@@ -10,7 +10,7 @@ import { say } from '#model/sentence.ts'
 import type { Room } from './api.ts'
 import { carryOut, rehearse, type Order } from './change.ts'
 import { etagOf } from './preconditions.ts'
-import { presented, withMessage } from './present.ts'
+import { presented, withMessage, withSentence, withSentence } from './present.ts'
 import { oneOf, wholeNumber, type Query } from './query.ts'
 import { fieldProblem } from '#engines/admission/fields.ts'
 import type { Answer, Caller } from './route.ts'
@@ -72,7 +72,7 @@ function rehearsed(room: Room, { language }: Caller, order: Order): Answer {
     before: shown(before),
     after: shown(after),
     changes: changes.map(({ path, before = null, after = null }) => ({ path, before, after })),
-    steps,
+    steps: steps.map((step) => withSentence(step, language)),
     holds: said,
     predicted: shown(predicted),
   }

@@ -29,3 +29,9 @@ export function withMessage(value: unknown, language: Language): unknown {
   const message = reasonSentence(value.code, facts, language)
   return message === undefined ? value : { ...value, message }
 }
+
+/** A step of a plan with its sentence. */
+export function withSentence(step: JsonObject, language: Language): JsonObject {
+  const sentence = Object.hasOwn(steps, String(step.code)) ? steps[step.code as StepCode] : undefined
+  return sentence === undefined ? step : { ...step, message: say(sentence, (step.facts ?? {}) as Facts, language) }
+}
