@@ -21,6 +21,8 @@ const node = process.execPath
 /** Tests that touch no process, network or disk of note: deciders, grammar, loop and guards. */
 export const fastTests = [
   'src/{base,model,kinds,engines,runtime,program,sim,client,cli,api}/**/*.test.ts',
+  'src/drivers/*/{memory,fake}/**/*.test.ts',
+  'test/{history,program,sessions}/**/*.test.ts',
   'tools/**/*.test.ts',
 ]
 
