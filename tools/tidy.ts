@@ -11,7 +11,11 @@ export const layers: readonly (readonly [name: string, files: RegExp, may: strin
   ['base', /^src\/base\//, 'compute'],
   ['model', /^src\/model\//, 'say what a kind, a plan, a problem is'],
   ['schema', /^src\/kinds\/([^/]+\/schema|registry|histories)\.ts$/, 'declare kinds'],
-  ['decision', /^src\/(engines\/|kinds\/[^/]+\/(plan|body|report|foresee|telling|history)\.ts$)/, 'decide, purely'],
+  [
+    'decision',
+    /^src\/(engines\/|kinds\/[^/]+\/(plan|body|report|foresee|telling|history)\.ts$)/,
+    'decide, purely',
+  ],
   ['port', /^src\/drivers\/[^/]+\/(port|contract(-\w+)?)\.ts$/, 'say what we need of the world'],
   ['ground', /^src\/drivers\/ground\//, 'hold what several drivers stand on'],
   ['hands', /^src\/kinds\/[^/]+\/(observe|execute)\.ts$/, 'look and carry out through ports'],
@@ -57,7 +61,8 @@ export const apart: readonly (readonly [string, string])[] = [
 
 const longestFile = 400
 const drawers = /(^|[/_.-])(utils?|helpers?|common|misc|manager|service|handler|types|impl)([/_.-]|$)/i
-const pure = /^src\/(base\/|model\/|engines\/|kinds\/[^/]+\/(schema|plan|body|report|foresee|telling|history)\.ts$)/
+const pure =
+  /^src\/(base\/|model\/|engines\/|kinds\/[^/]+\/(schema|plan|body|report|foresee|telling|history)\.ts$)/
 const impure = /\b(Date\.now|new Date|Math\.random|crypto\.|process\.|performance\.now|setTimeout|async )/
 
 const imports = /(?:from|import\() ?'([#.][^']+)'/g

@@ -2,7 +2,8 @@
 
 import { isObject, type JsonObject } from '#base/json.ts'
 import type { Stored } from '#model/document.ts'
-import type { Facts, Language } from '#model/sentence.ts'
+import { steps, type StepCode } from '#model/catalogue/steps.ts'
+import { say, type Facts, type Language } from '#model/sentence.ts'
 import type { Desk } from '#program/desk.ts'
 import { reasonSentence } from './language.ts'
 
@@ -33,5 +34,7 @@ export function withMessage(value: unknown, language: Language): unknown {
 /** A step of a plan with its sentence. */
 export function withSentence(step: JsonObject, language: Language): JsonObject {
   const sentence = Object.hasOwn(steps, String(step.code)) ? steps[step.code as StepCode] : undefined
-  return sentence === undefined ? step : { ...step, message: say(sentence, (step.facts ?? {}) as Facts, language) }
+  return sentence === undefined
+    ? step
+    : { ...step, message: say(sentence, (step.facts ?? {}) as Facts, language) }
 }

@@ -6,8 +6,9 @@ import { holdText, valueText } from './describe.ts'
 import type { Paper } from './paper.ts'
 import { oneLine } from './width.ts'
 
-/** `place  host here, why most room`; what is nested is left to `--format json`. */
+/** The step's sentence; without one its name and plain facts. What is nested is left to `--format json`. */
 export function stepText(step: JsonObject, paper: Paper): string {
+  if (typeof step.message === 'string') return oneLine(step.message)
   const { do: what, step: name, ...facts } = step
   const rest = Object.fromEntries(Object.entries(facts).filter(([, value]) => typeof value !== 'object'))
   const told = Object.keys(rest).length === 0 ? '' : `  ${valueText(rest, undefined, paper, 0)}`

@@ -6,6 +6,7 @@ import type { Hold } from '#model/plan.ts'
 import { foreseeMachine } from '#kinds/machine/foresee.ts'
 import { observeMachine } from '#kinds/machine/observe.ts'
 import { planMachine, type MachineObserved, type MachineStep } from '#kinds/machine/plan.ts'
+import { tellMachineStep } from '#kinds/machine/telling.ts'
 import { predictedState, reportMachine } from '#kinds/machine/report.ts'
 import type { MachineDocument } from '#kinds/machine/schema.ts'
 import type { Replica } from '#runtime/replica.ts'
@@ -21,7 +22,7 @@ export function rehearseWith(replica: Replica, allocations: HostAllocations) {
     const isGone = after.deletingAtMs !== null
     const step = isGone ? 'delete' : before === undefined ? 'create' : 'change'
     return {
-      steps: [{ do: step, kind: after.kind, name: after.name }],
+      steps: [{ do: step, code: `object/${step}`, facts: { kind: after.kind, name: after.name } }],
       holds: [],
       predicted: isGone ? null : after,
     }
@@ -30,18 +31,19 @@ export function rehearseWith(replica: Replica, allocations: HostAllocations) {
 
 function rehearseMachine(after: MachineDocument, replica: Replica, allocations: HostAllocations): Rehearsal {
   let seen: MachineObserved = observeMachine(after, 0, replica, allocations)
-  const steps: MachineStep[] = []
+  const steps: JsonObject[] = []
   let holds: readonly Hold[] = []
   for (let round = 0; round < roundsAtMost; round++) {
     const plan = planMachine(after.spec, seen)
     holds = plan.holds
     if (plan.steps.length === 0) break
-    steps.push(...plan.steps)
-    if (plan.steps.some((step) => step.do === 'forget'))
-      return { steps: steps.map(shown), holds, predicted: null }
-    seen = plan.steps.reduce<MachineObserved>(foreseeMachine, seen)
+    for (const step of plan.steps) {
+      steps.push(shown(step, seen))
+      if (step.do === 'forget') return { steps, holds, predicted: null }
+      seen = foreseeMachine(seen, step)
+    }
   }
-  return { steps: steps.map(shown), holds, predicted: predicted(after, seen, holds) }
+  return { steps, holds, predicted: predicted(after, seen, holds) }
 }
 
 function predicted(after: MachineDocument, seen: MachineObserved, holds: readonly Hold[]): Document {
@@ -50,4 +52,6 @@ function predicted(after: MachineDocument, seen: MachineObserved, holds: readonl
   return { ...after, host: seen.machine.host, status: { ...status, state: predictedState(after.spec, plan) } }
 }
 
-const shown = (step: MachineStep) => step as unknown as JsonObject
+/** The step itself, and what people read of it. */
+const shown = (step: MachineStep, seen: MachineObserved) =>
+  ({ ...step, ...tellMachineStep(step, seen) }) as unknown as JsonObject
