@@ -170,3 +170,33 @@ test('events, audit, status, login, explain, completion and help answer', async 
   assert.match((await decant('help machine create')).out, /--image NAME/)
   assert.equal((await decant('version')).code, 0)
 })
+
+test('image import sends the whole file, byte for byte, and says how far it is in a pipe', async (t) => {
+  let arrived = Buffer.alloc(0)
+  const whole = Promise.withResolvers<void>()
+  const channel = {
+    bytes: (async function* () {
+      await whole.promise
+      yield Buffer.from('{"ok":true}\n')
+    })(),
+    write: async (bytes: Uint8Array) => void (arrived = Buffer.concat([arrived, bytes])),
+    end: () => whole.resolve(),
+    close: () => whole.resolve(),
+  }
+  const { bench, decant, folder } = await sessionFor(t, { open: async () => channel })
+  await plant(bench.desk.replica, {
+    kind: 'image',
+    name: 'tiny',
+    project: 'default',
+    host: 'here',
+    status: { state: 'waiting' },
+  })
+  const content = Buffer.alloc(3_000_001, 'decant')
+  const file = join(folder, 'tiny.raw')
+  await writeFile(file, content)
+  const said = await decant(['image', 'import', 'tiny', '--file', file])
+  assert.deepEqual([said.code, said.out], [0, 'image tiny is created\n'], said.err)
+  assert.ok(arrived.equals(content))
+  assert.match(said.err, /^tiny: [\s\S]*uploaded in/)
+  assert.equal((await decant('image import tiny --file /nowhere')).code, 2)
+})

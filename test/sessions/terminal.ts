@@ -8,7 +8,7 @@ import { Readable } from 'node:stream'
 import type { TestContext } from 'node:test'
 import { main } from '#cli/main.ts'
 import type { World } from '#cli/command.ts'
-import { bench, localToken, type Bench } from '../api/desk.ts'
+import { bench, localToken, type Bench, type Fakes } from '../api/desk.ts'
 
 export type Said = { readonly code: number; readonly out: string; readonly err: string }
 
@@ -39,8 +39,8 @@ export function paperWorld(folder: string, input = '') {
   return { world, said: () => ({ out: out.join(''), err: err.join('') }) }
 }
 
-export async function sessionFor(t: TestContext): Promise<Session> {
-  const made = await bench()
+export async function sessionFor(t: TestContext, fakes: Fakes = {}): Promise<Session> {
+  const made = await bench({ fakes })
   const { server } = made.api
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const folder = await mkdtemp(join(tmpdir(), 'decant-session-'))
