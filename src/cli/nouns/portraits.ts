@@ -28,7 +28,6 @@ function machinePortrait(thing: Thing, context: Context): Entry[] {
   const { status } = thing
   const nowMs = world.nowMs()
   const guest = isObject(status.guest) ? status.guest : undefined
-  const placement = isObject(status.placement) ? status.placement : undefined
   const isLive = ['running', 'paused', 'starting', 'stopping'].includes(String(status.state))
   const project = thing.project === 'default' ? '' : ` --project ${thing.project}`
   const addresses = forwardsOf(thing).map((forward) => {

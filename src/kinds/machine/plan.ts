@@ -40,7 +40,12 @@ export type MachineObserved = {
 export type Allocation = { readonly cpus: number; readonly memoryMib: number }
 
 export type MachineStep =
-  | { readonly do: 'place'; readonly host: string; readonly why: string; readonly allocation: Allocation }
+  | {
+      readonly do: 'place'
+      readonly host: string
+      readonly candidates: number
+      readonly allocation: Allocation
+    }
   | { readonly do: 'allocate'; readonly host: string; readonly allocation: Allocation }
   | { readonly do: 'create-volume'; readonly host: string; readonly spec: VolumeSpec }
   | { readonly do: 'grow-volume'; readonly sizeMib: number }
@@ -113,8 +118,8 @@ function planPlacement(wish: MachineSpec, seen: MachineObserved): Plan<MachineSt
   if (seen.candidates.length === 0) return wait('machine/no-hosts', {}, 5_000)
   const placement = place(askOf(wish, seen.image), seen.candidates)
   if (!placement.isPlaced) return noHost(placement.refusals)
-  const why = `most room of ${placement.candidates} fitting host${placement.candidates === 1 ? '' : 's'}`
-  return proceed({ do: 'place', host: placement.host, why, allocation: allocationOf(wish) })
+  const { host, candidates } = placement
+  return proceed({ do: 'place', host, candidates, allocation: allocationOf(wish) })
 }
 
 /** Names the first few refused hosts with their reasons; the rest as a number. */
