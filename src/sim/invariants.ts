@@ -41,6 +41,8 @@ export class Invariants {
   readonly #offs = new Map<string, number>()
   readonly #acknowledged = new Map<string, Document>()
   readonly #revisions = new Map<string, number>()
+  /** Since when another process stands where the guest was. */
+  readonly #strange = new Map<string, number>()
   readonly #forgotten = new Map<string, number>()
   #isStoreLost = false
   #looks = 0
@@ -125,6 +127,7 @@ export class Invariants {
       if (!isHit) continue
       this.#excused.add(`${key} ${pid}`)
       this.#offs.delete(key)
+      if (name === 'guest-strange') this.#strange.set(key, this.#center.time.elapsedMs)
       if (name === 'guest-off' && guest.process === 'running' && !this.#wasAsked(key))
         this.#offs.set(key, guest.body.spec.boot)
     }
@@ -241,7 +244,7 @@ export class Invariants {
     )
       return
     const key = `${host.name}/${id}`
-    if (guest.process === 'strange') this.fail('I-23', `${act} of ${key}, which is not provably ours`)
+    if (guest.process === 'strange' && this.#isLongStrange(key)) this.fail('I-23', `${act} of ${key}, which is not provably ours`)
     const wish = host.notebook.get(`wish/guest/${id}`) as unknown as AgentWish | undefined
     if (wish?.isClaimed === false && this.#isLongForgotten(key))
       this.fail('I-22', `${act} of ${key}, which the store forgot`)
@@ -262,6 +265,11 @@ export class Invariants {
         if (isClaimed) this.#forgotten.delete(key)
         else if (!this.#forgotten.has(key)) this.#forgotten.set(key, this.#center.time.elapsedMs)
       }
+  }
+
+  /** A plan made just before is refused by the driver. */
+  #isLongStrange(key: string) {
+    return this.#center.time.elapsedMs - (this.#strange.get(key) ?? Infinity) > underWayMs
   }
 
   /** What was under way when the news came may end. */

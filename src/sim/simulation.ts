@@ -203,7 +203,6 @@ export class Simulation {
   #passed(way: Way, host: string, passing: Passing): Fate {
     const fate = this.#weather.fate(way, host, passing)
     const what = 'say' in passing ? passing.say : 'something else'
-    this.#journal.note(`DBG ${JSON.stringify(passing).slice(0, 600)}`)
     if (fate !== 'pass') this.#journal.note(`  ~ ${what} ${way} ${host}: ${JSON.stringify(fate)}`)
     return fate
   }
