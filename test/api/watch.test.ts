@@ -288,7 +288,7 @@ test('a reader that does not read is sent away, and the others go on', async (t)
     await report(on.desk.replica, {
       kind: 'machine',
       id,
-      status: { sinceMs: at, placement: { host: 'h', why: 'x'.repeat(400) } },
+      status: { sinceMs: at, placement: { host: 'x'.repeat(400), candidates: 1 } },
     })
   }
   await quick.until((events) => changes(events).length === rounds + 1)

@@ -38,10 +38,7 @@ function machinePortrait(thing: Thing, context: Context): Entry[] {
   const said = proof && { word: oneLine(String(proof.word)), time: ageText(Number(proof.seenAtMs), nowMs) }
   const ko = options.language === 'ko'
   const entries: Entry[] = [
-    [
-      ko ? '호스트' : 'Host',
-      [status.host, placement?.why].filter(Boolean).map(String).map(oneLine).join(' — ') || nothing,
-    ],
+    [ko ? '호스트' : 'Host', typeof status.host === 'string' ? oneLine(status.host) : nothing],
     [ko ? '경과' : 'Since', ageText(Number(status.sinceMs), nowMs)],
     [ko ? '프로세스' : 'Process', valueText(guest?.pid, undefined, paper, nowMs)],
     [ko ? '가속' : 'Accelerator', valueText(guest?.accelerator, undefined, paper, nowMs)],

@@ -39,9 +39,12 @@ export function machineHands(seen: MachineSeen, on: MachineHandsWith): Hands {
   const claim = (claim: string): Change => ({ op: 'claim', claim, holder: machine.id })
   const release = (claim: string): Change => ({ op: 'release', claim, holder: machine.id })
   return {
-    place: async ({ host, why, allocation }) =>
+    place: async ({ host, candidates, allocation }) =>
       save(
-        put({ ...machine, host, status: { ...machine.status, host, placement: { host, why } } }, expect),
+        put(
+          { ...machine, host, status: { ...machine.status, host, placement: { host, candidates } } },
+          expect,
+        ),
         ...on.allocate(host, machine.id, allocation, true),
       ),
     allocate: async ({ host, allocation }) =>

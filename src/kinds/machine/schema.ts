@@ -155,11 +155,8 @@ export const machine = defineKind({
     restartRequired: z.array(z.string()).max(32).default([]),
     /** The highest epoch that any body of it had. */
     epoch: z.int().default(0),
-    /** Why the placement chose this host. */
-    placement: z
-      .strictObject({ host: z.string(), why: z.string().max(400) })
-      .nullable()
-      .default(null),
+    /** The host that the placement chose, and out of how many that fitted. */
+    placement: z.strictObject({ host: z.string(), candidates: z.int() }).nullable().default(null),
   }),
   fixed: ['image', 'datastore'],
   references: { image: 'image', datastore: 'datastore', 'disks.[]': 'volume', 'nics.[].network': 'network' },

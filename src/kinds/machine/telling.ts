@@ -13,7 +13,7 @@ const told = (code: StepCode, facts: Facts = {}): ToldStep => ({ code, facts })
 export function tellMachineStep(step: MachineStep, seen: MachineObserved): ToldStep {
   switch (step.do) {
     case 'place':
-      return told('machine/place', { host: step.host, why: step.why })
+      return told('machine/place', { host: step.host, candidates: step.candidates })
     case 'allocate':
       return told('machine/allocate', { host: step.host, ...step.allocation })
     case 'create-volume':

@@ -9,7 +9,10 @@ export const steps = {
   'object/change': s('Change {kind} {name}', '{kind} {name}을(를) 변경합니다'),
   'object/delete': s('Delete {kind} {name}', '{kind} {name}을(를) 삭제합니다'),
   'object/signal': s('Send {signal} to {name}', '{name}에 {signal} 신호를 보냅니다'),
-  'machine/place': s('Place it on host {host}: {why}', '호스트 {host}에 배치합니다: {why}'),
+  'machine/place': s(
+    'Place it on host {host}, the one with most room of {candidates} that fit',
+    '들어맞는 호스트 {candidates}대 중 가장 여유 있는 {host}에 배치합니다',
+  ),
   'machine/allocate': s(
     'Set aside {cpus} CPUs and {memoryMib} MiB on host {host}',
     '호스트 {host}에서 CPU {cpus}개와 메모리 {memoryMib} MiB를 할당합니다',
