@@ -15,6 +15,7 @@ import { runController, type Controller } from '#program/controller/controller.t
 import { listenTo } from './door.ts'
 import { layoutOf } from './layout.ts'
 import type { ControllerOrder } from './orders.ts'
+import { simulated } from './simulated.ts'
 import { tether, type Running } from './tether.ts'
 import { version } from './version.ts'
 
@@ -63,12 +64,14 @@ tether<ControllerOrder>(async (order, tell): Promise<Running> => {
   const authority = await x509Certificates(Date.now).ensureAuthority(folder, [hostname()])
   const store = await openSqliteStore({ folder })
   const ledger = await openSqliteLedger({ folder })
+  const simulation = order.simulation === null ? undefined : simulated(order.simulation, log)
   const credentials = await authority.ensure(join(folder, 'link.pem'), { purpose: 'controller' })
-  const link = await openLinkServer({ path, credentials })
+  const link = simulation?.link ?? (await openLinkServer({ path, credentials }))
   const controller = await runController(
     { store, ledger, link, clock: realClock, newId: randomUUID, log },
-    { version, host: order.host, withHello: order.makesHello },
+    { version, host: simulation === undefined ? order.host : null, withHello: order.makesHello },
   )
+  await simulation?.begin(controller.desk)
   const api = await openDoor(order, controller, authority, folder)
   await listenTo(api.server, order.address, order.port)
   await tell({
@@ -80,6 +83,7 @@ tether<ControllerOrder>(async (order, tell): Promise<Running> => {
   return {
     close: async () => {
       await api.close()
+      await simulation?.close()
       await controller.stop()
       await link.close()
       await ledger.close()

@@ -148,7 +148,8 @@ async function serve(settings: Settings, ended: Promise<void>) {
       tell(`Decant is ready: ${url}`)
     }
     await ended
-    await sayFarewell(client)
+    if (settings.simulate === undefined) await sayFarewell(client)
+    else tell('Decant stops, and its simulated hosts with it')
   } finally {
     await stopAll()
   }
