@@ -57,7 +57,9 @@ export const openLog = (folder: string): number => openSync(join(folder, logName
 export function lastComplaint(folder: string): string {
   const text = Buffer.from(readTail(join(folder, logName), 4096) ?? []).toString('utf8')
   const lines = text.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('char device'))
-  return inert(lines.slice(-4).join(' | ')).replaceAll(/\/\S*\//g, '…/').slice(-400)
+  return inert(lines.slice(-4).join(' | '))
+    .replaceAll(/\/\S*\//g, '…/')
+    .slice(-400)
 }
 
 /** Keeps the log below its bound; QEMU appends, so it may be cut at any time. */

@@ -2,8 +2,8 @@
  * One guest as this driver object knows it: its record, its connection to QEMU, and what QEMU last said.
  *
  *     record:        none   spawning   started ──────────────────────────────────────────── ended
- *     process:                         same pid and start      gone                               
- *     QMP:                             proven      silent                                        
+ *     process:                         same pid and start      gone  
+ *     QMP:                             proven      silent  
  *     seen as:       absent starting   (by status) starting¹,  lost                         absent
  *                                                  strange
  *
@@ -206,7 +206,8 @@ export class Guest {
   #resumeSoon() {
     const { ioRetryMs } = limits
     this.#retry = this.#clock.after(ioRetryMs, () => {
-      if (this.#status === 'io-error' && !this.isHeldStill) void this.#qmp?.ask('cont', {}).catch(() => undefined)
+      if (this.#status === 'io-error' && !this.isHeldStill)
+        void this.#qmp?.ask('cont', {}).catch(() => undefined)
     })
   }
 

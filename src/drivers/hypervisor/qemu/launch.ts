@@ -100,7 +100,8 @@ async function connectSoon(folder: string, child: ChildProcess, deadline: number
     const socket = await connectIn(folder, 'qmp.sock').catch(() => undefined)
     if (socket !== undefined) return socket
     if (child.exitCode !== null || child.signalCode !== null) throw new Error('it ended at once')
-    if (clock.monotonic() > deadline) throw new Problem('qmp/silent', { command: 'start', seconds: limits.spawnMs / 1000 })
+    if (clock.monotonic() > deadline)
+      throw new Problem('qmp/silent', { command: 'start', seconds: limits.spawnMs / 1000 })
     await clock.sleep(retryMs)
   }
 }

@@ -30,8 +30,7 @@ export function processFacts(pid: number): ProcessFacts | undefined {
 }
 
 /** Whether the very process that was recorded still lives. */
-export const isSameProcess = (pid: number, startTicks: string) =>
-  processFacts(pid)?.startTicks === startTicks
+export const isSameProcess = (pid: number, startTicks: string) => processFacts(pid)?.startTicks === startTicks
 
 /** New at each boot of the host: process numbers and start times of another one mean nothing. */
 export const hostBootId = () => (bootId ??= read('/proc/sys/kernel/random/boot_id').trim())

@@ -63,11 +63,16 @@ export function networks(start: Start): Part {
   return start.body.plugs.flatMap((plug, n) => [
     '-netdev',
     json(netdev(plug)),
-    ...virtio(start, 'virtio-net', { ...place(6 + n), romfile: '' }, {
-      id: plug.id,
-      netdev: plug.id,
-      mac: plug.mac,
-    }),
+    ...virtio(
+      start,
+      'virtio-net',
+      { ...place(6 + n), romfile: '' },
+      {
+        id: plug.id,
+        netdev: plug.id,
+        mac: plug.mac,
+      },
+    ),
   ])
 }
 
@@ -86,14 +91,19 @@ export function disks(start: Start): Part {
   return start.body.disks.flatMap((disk, n) => [
     '-blockdev',
     json({ 'node-name': disk.id, ...image(disk) }),
-    ...virtio(start, 'virtio-blk', { ...place(0xe + (n >> 3), n & 7), multifunction: true }, {
-      id: disk.id,
-      drive: disk.id,
-      bootindex: n + 1,
-      // An error of the store stops the guest instead of reaching it (I-31).
-      werror: 'stop',
-      rerror: 'stop',
-    }),
+    ...virtio(
+      start,
+      'virtio-blk',
+      { ...place(0xe + (n >> 3), n & 7), multifunction: true },
+      {
+        id: disk.id,
+        drive: disk.id,
+        bootindex: n + 1,
+        // An error of the store stops the guest instead of reaching it (I-31).
+        werror: 'stop',
+        rerror: 'stop',
+      },
+    ),
   ])
 }
 

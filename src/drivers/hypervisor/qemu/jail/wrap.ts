@@ -53,7 +53,9 @@ function walledIn({ folder, body, means, isKvm }: Jail): readonly string[] {
     ['--unshare-ipc', '--unshare-uts', '--info-fd', String(infoDescriptor)],
     openFolders(['/etc', '/dev', ...new Set([folder, ...files.map(({ path }) => path)].map(dirname))]),
     systemFiles(),
-    ['null', 'zero', 'urandom', ...(isKvm ? ['kvm'] : [])].flatMap((name) => bind('--dev-bind', `/dev/${name}`)),
+    ['null', 'zero', 'urandom', ...(isKvm ? ['kvm'] : [])].flatMap((name) =>
+      bind('--dev-bind', `/dev/${name}`),
+    ),
     bind('--bind', folder),
     files.flatMap(({ how, path }) => bind(how, path)),
     ['--chdir', folder, '--'],
@@ -76,9 +78,7 @@ const systemFiles = (): readonly string[] => [
 /** Debian since 12 has these as links into /usr; an older, upgraded host may not. */
 function systemFolder(path: string): readonly string[] {
   if (!existsSync(path)) return []
-  return lstatSync(path).isSymbolicLink()
-    ? ['--symlink', readlinkSync(path), path]
-    : bind('--ro-bind', path)
+  return lstatSync(path).isSymbolicLink() ? ['--symlink', readlinkSync(path), path] : bind('--ro-bind', path)
 }
 
 /** What QEMU opens beside its run folder; what may be shared with other guests is read-only. */

@@ -15,10 +15,17 @@ import { Lines } from './lines.ts'
 import type { Commands, Events } from './schema.gen.ts'
 
 export type Command = keyof Commands
-export type QmpEvent = { readonly event: keyof Events | (string & {}); readonly data: Record<string, unknown> }
+export type QmpEvent = {
+  readonly event: keyof Events | (string & {})
+  readonly data: Record<string, unknown>
+}
 
 type Arguments<C extends Command> = Commands[C]['arguments']
-type Waiting = { readonly command: string; readonly done: (value: unknown) => void; readonly fail: (error: Error) => void }
+type Waiting = {
+  readonly command: string
+  readonly done: (value: unknown) => void
+  readonly fail: (error: Error) => void
+}
 
 export class Qmp {
   readonly #socket: Socket
