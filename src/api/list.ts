@@ -63,6 +63,7 @@ export function pageOf(all: Iterable<Stored>, sees: (document: Document) => bool
     const { document } = stored
     if (!sees(document) || !fits(document)) continue
     total++
+    if (isBehind(best, document, { order, after, most: limit + 1 })) continue
     const ranked = { keys: order.fields.map(({ of }) => of(document)), id: document.id, stored }
     if (after !== undefined && compared(order, ranked, after) <= 0) continue
     keep(best, ranked, { order, most: limit + 1 })
@@ -71,6 +72,18 @@ export function pageOf(all: Iterable<Stored>, sees: (document: Document) => bool
   const last = items.at(-1)
   const next = best.length > limit && last !== undefined ? cursorOf(order, last) : null
   return { items: items.map(({ stored }) => stored), total, next }
+}
+
+type Bounds = { readonly order: Ordering; readonly after: Place | undefined; readonly most: number }
+
+/** Whether the first sort key alone already tells that it is not on this page: so it is for nearly all. */
+function isBehind(best: readonly Ranked[], document: Document, { order, after, most }: Bounds): boolean {
+  const [first] = order.fields
+  if (first === undefined) return false
+  const key = first.of(document)
+  if (after !== undefined && compare(key, after.keys[0] ?? null) * first.sign < 0) return true
+  const worst = best.length === most ? best.at(-1) : undefined
+  return worst !== undefined && compare(key, worst.keys[0] ?? null) * first.sign > 0
 }
 
 /** Puts one in its place among the best, if it has one. */

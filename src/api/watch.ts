@@ -50,7 +50,7 @@ const pulseMs = 15_000
 
 export async function watch(room: Room, call: Call): Promise<typeof taken | { status: number }> {
   const { caller, query, request, reply } = call
-  onlyKnown(query, ['kinds', 'project', 'labels', 'from', 'lastEventId'])
+  onlyKnown(query, ['kinds', 'project', 'labels', 'from'])
   const kinds = kindsFrom(room.kinds, oneOf(query, 'kinds'))
   const fits = fitting(room, caller, {
     kinds,
