@@ -125,28 +125,24 @@ function impostor(world: LiveWorld, id: string, change: Partial<Record>) {
   const folder = join(world.folder, id)
   mkdirSync(folder, { recursive: true })
   const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
-  writeRecord(
-    folder,
-    {
-      version: 1,
-      phase: 'started',
-      epoch: 1,
-      boot: 1,
-      word: 'x',
-      pid: null,
-      startTicks: null,
-      hostBoot: bootId,
-      startedAtMs: 1000,
-      wordSeenAtMs: null,
-      uid: null,
-      cgroups: [],
-      running: { cpus: 1, memoryMib: 64, machineType: 'pc-q35-7.2' },
-      forwards: [],
-      detail: '',
-      ...change,
-    },
-    true,
-  )
+  writeRecord(folder, {
+    version: 1,
+    phase: 'started',
+    epoch: 1,
+    boot: 1,
+    word: 'x',
+    pid: null,
+    startTicks: null,
+    hostBoot: bootId,
+    startedAtMs: 1000,
+    wordSeenAtMs: null,
+    uid: null,
+    cgroups: [],
+    running: { cpus: 1, memoryMib: 64, machineType: 'pc-q35-7.2' },
+    forwards: [],
+    detail: '',
+    ...change,
+  })
 }
 
 async function stranger(t: TestContext) {

@@ -22,7 +22,7 @@ export async function endProcess(guest: Guest, clock: Clock): Promise<void> {
     await quit(guest, clock)
   }
   guest.detach()
-  guest.keep({ ...record, phase: 'ended', pid: null, startTicks: null }, true)
+  guest.keep({ ...record, phase: 'ended', pid: null, startTicks: null })
   await removeGroups(record.cgroups, clock)
 }
 

@@ -37,6 +37,8 @@ export class Guest {
   readonly serial = new SerialLine()
   /** Somebody asked for the pause: it is not ended when a store has room again. */
   isHeldStill = false
+  /** A start is under way; until it is done nothing else is to be concluded from /proc. */
+  isSpawning = false
   #startedHere: string | null = null
   #adopting: Promise<void> | undefined
   #qmp: Qmp | undefined
@@ -54,8 +56,8 @@ export class Guest {
   }
 
   /** Keeps the record in memory and on disk. */
-  keep(record: Record, isDurable = false) {
-    writeRecord(this.folder, record, isDurable)
+  keep(record: Record) {
+    writeRecord(this.folder, record)
     this.record = record
   }
 
@@ -133,11 +135,16 @@ export class Guest {
 
   /** Looks after what events do not tell; called now and then. */
   async tend(): Promise<void> {
-    if (this.record?.phase !== 'started') return
+    if (this.record?.phase !== 'started' || this.isSpawning) return
     boundLog(this.folder)
     if (this.#qmp?.isOpen === true) return
     if (this.#adopting === undefined && this.isAlive) await this.adopt()
     else if (this.#status !== 'gone' && !this.isAlive) this.#turn('gone')
+  }
+
+  /** Whether its CPUs have never run: whoever started it died before the last step. */
+  get isUnfinished() {
+    return !this.isSpawning && (this.record?.phase === 'spawning' || this.#status === 'prelaunch')
   }
 
   /** Lets go without harm. */
@@ -177,7 +184,7 @@ export class Guest {
   #process(): Sight['process'] {
     const { record } = this
     if (record === undefined || record.phase === 'ended') return 'absent'
-    if (record.phase === 'spawning') return 'starting'
+    if (record.phase === 'spawning' || this.isSpawning) return 'starting'
     if (!this.isAlive) return 'lost'
     if (this.#qmp?.isOpen === true) return this.#isKeptStill ? 'paused' : seenAs(this.#status)
     return this.#clock.now() - record.startedAtMs < youthMs && !this.isAdopted ? 'starting' : 'strange'

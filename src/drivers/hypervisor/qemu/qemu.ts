@@ -215,8 +215,8 @@ class Qemu implements Hypervisor {
   }
 
   async #adopt(guest: Guest) {
-    if (guest.record?.phase === 'spawning') await endUnfinished(guest, this.#clock)
     await guest.adopt()
+    if (guest.isUnfinished) await endUnfinished(guest, this.#clock)
   }
 
   /** One effect on a guest at a time, in the order in which they were asked for. */
@@ -242,11 +242,19 @@ class Qemu implements Hypervisor {
     for (const call of this.#listeners) call(id)
   }
 
+  async #tend(guest: Guest) {
+    await guest.tend()
+    if (guest.isUnfinished && !this.#turns.has(guest.id))
+      await this.#inTurn(guest.id, AbortSignal.timeout(limits.spawnMs), (now) =>
+        endUnfinished(now, this.#clock),
+      )
+  }
+
   #tendSoon() {
     this.#clock.after(tendMs, () => {
       if (this.#isClosed) return
       // One that hangs keeps nobody else waiting.
-      for (const guest of this.#guests.values()) void guest.tend().catch(() => undefined)
+      for (const guest of this.#guests.values()) void this.#tend(guest).catch(() => undefined)
       this.#tendSoon()
     })
   }

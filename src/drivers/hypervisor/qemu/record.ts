@@ -1,15 +1,16 @@
 /**
  * What is written down about a guest's process in its run folder: `body.json`.
  *
- *     (no file) ──spawn──▶ spawning ──QMP answers──▶ started ──kill──▶ ended
- *                              └── failed, or found after a crash ──────▶ ended
+ *     (no file) ──spawn──▶ spawning ──pid known──▶ started ──kill──▶ ended
+ *                              └── failed, or found after a crash ────▶ ended
  *
- * A process in `spawning` has never run its CPUs. Written whole and durable before the process exists, so
- * that after any crash the file names what there may be.
+ * Written whole before the process exists, so that after a crash of the agent the file names what there may
+ * be; durable before the guest's first instruction, so that after a power cut no older body comes back.
  */
 
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
-import { join } from 'node:path'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { z } from 'zod'
 
 const Record = z.object({
@@ -53,26 +54,17 @@ export function readRecord(folder: string): Record | undefined {
   }
 }
 
-/** Replaces the record at once; `isDurable`: it outlives a power cut when this returns. */
-export function writeRecord(folder: string, record: Record, isDurable: boolean): void {
+/** Replaces the record at once. */
+export function writeRecord(folder: string, record: Record): void {
   const file = join(folder, fileName)
-  const draft = `${file}.new`
-  const descriptor = openSync(draft, 'w', 0o600)
-  try {
-    writeSync(descriptor, JSON.stringify(record))
-    if (isDurable) fsyncSync(descriptor)
-  } finally {
-    closeSync(descriptor)
-  }
-  renameSync(draft, file)
-  if (isDurable) syncFolder(folder)
+  writeFileSync(`${file}.new`, JSON.stringify(record), { mode: 0o600 })
+  renameSync(`${file}.new`, file)
 }
 
-function syncFolder(folder: string) {
-  const descriptor = openSync(folder, 'r')
-  try {
-    fsyncSync(descriptor)
-  } finally {
-    closeSync(descriptor)
+/** Resolves when the record as it stands would outlive a power cut. */
+export async function syncRecord(folder: string): Promise<void> {
+  for (const path of [join(folder, fileName), folder, dirname(folder)]) {
+    const handle = await open(path)
+    await handle.sync().finally(() => handle.close())
   }
 }

@@ -16,7 +16,7 @@ import type { Uids } from './jail/uids.ts'
 import { wrapped } from './jail/wrap.ts'
 import { launch, type Launched } from './launch.ts'
 import { hostBootId } from './process.ts'
-import type { Record } from './record.ts'
+import { syncRecord, type Record } from './record.ts'
 
 /** What every start on this host stands on. */
 export type Ground = {
@@ -35,15 +35,39 @@ export async function spawnGuest(guest: Guest, body: Body, ground: Ground, signa
   requireNotStale(guest.record, body)
   if (isRunningSo(guest, body)) return
   const uid = ground.means.isRoot ? ground.uids.of(guest.folder) : null
+  guest.isSpawning = true
+  try {
+    await startProcess({ guest, body, ground, uid, signal })
+  } finally {
+    guest.isSpawning = false
+  }
+}
+
+type Making = {
+  readonly guest: Guest
+  readonly body: Body
+  readonly ground: Ground
+  readonly uid: number | null
+  readonly signal: AbortSignal
+}
+
+async function startProcess(making: Making) {
+  const { guest, body, ground, uid, signal } = making
   prepareFolder(guest.folder, body.word, uid)
   const cgroups = groupsFor(guest.id, body, ground)
-  guest.keep(freshRecord({ body, uid, cgroups, ground }), true)
-  const launched = await launchRecorded({ guest, body, ground, uid, cgroups })
-  try {
-    guest.amend({ phase: 'started' })
+  guest.keep(freshRecord({ body, uid, cgroups, ground }))
+  // The disk works while QEMU starts; both must be done before the guest's first instruction.
+  const durable = { done: Promise.resolve() }
+  const launched = await launchRecorded(making, cgroups, (pid, startTicks) => {
+    guest.amend({ phase: 'started', pid, startTicks })
     guest.markStarted()
+    durable.done = syncRecord(guest.folder)
+    durable.done.catch(() => undefined)
+  })
+  try {
     guest.attach(launched.qmp, launched.serial)
     signal.throwIfAborted()
+    await durable.done
     await launched.qmp.ask('cont', {})
     await guest.refresh()
   } catch (error) {
@@ -127,19 +151,11 @@ function freshRecord({
   }
 }
 
-async function launchRecorded({
-  guest,
-  body,
-  ground,
-  uid,
-  cgroups,
-}: {
-  guest: Guest
-  body: Body
-  ground: Ground
-  uid: number | null
-  cgroups: string[]
-}): Promise<Launched> {
+async function launchRecorded(
+  { guest, body, ground, uid }: Making,
+  cgroups: string[],
+  born: (pid: number, startTicks: string) => void,
+): Promise<Launched> {
   const { id, folder } = guest
   const { emulator, means, accelerator, clock } = ground
   const isKvm = accelerator === 'kvm'
@@ -153,7 +169,7 @@ async function launchRecorded({
     return await launch(
       { id, folder, argv, uid, append, tellsPid: means.mounts === 'bubblewrap' },
       clock,
-      (pid, startTicks) => guest.amend({ pid, startTicks }),
+      born,
     )
   } catch (error) {
     // Nothing came of it: no process is left.
