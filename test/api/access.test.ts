@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test'
 import type { Binding, Role } from '#model/access.ts'
 import type { Route } from '#api/route.ts'
 import type { ByteChannel } from '#drivers/link/port.ts'
-import { bench, call, documentOf, person, plant, type Bench, type Got } from './desk.ts'
+import { bench, call, documentOf, person, plant, sha256, type Bench, type Got } from './desk.ts'
 
 let on: Bench
 const tokens: Record<string, string> = {}
@@ -281,6 +281,8 @@ test('a disabled user, an expired or deleted token is nobody', async () => {
   assert.equal((await call(api, '/api/v1/users/leaver', { method: 'DELETE' })).status, 200)
   assert.equal((await call(api, '/api/v1/me', { token })).code, 'auth/invalid')
   assert.equal((await call(api, '/api/v1/tokens/leaver-token')).status, 404)
+  const { entries } = await on.store.snapshot('secret')
+  assert.ok(!entries.some(({ id }) => id === sha256(token)), 'the hash of its secret is gone too')
   await call(api, '/api/v1/users', { body: { name: 'leaver' } })
   assert.equal((await call(api, '/api/v1/me', { token })).code, 'auth/invalid', 'a namesake is somebody else')
 })

@@ -4,11 +4,10 @@ import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, test } from 'node:test'
 import { Problem } from '#model/problem.ts'
-import type { Store } from '#drivers/store/port.ts'
 import { memoryDisk, memoryStore } from '#drivers/store/memory/store.ts'
 import { sweep } from '#api/sweep.ts'
 import { ledgerPages } from '#drivers/ledger/memory/ledger.ts'
-import { bench, call, person, plant, remove, report, type Bench, type Fakes } from './desk.ts'
+import { bench, call, person, plant, remove, report, slowly, type Bench, type Fakes } from './desk.ts'
 
 let on: Bench
 beforeEach(async () => {
@@ -284,18 +283,6 @@ test('one name, two hundred at once: exactly one has it', async () => {
   assert.equal(got.filter(({ status }) => status === 201).length, 1)
   assert.ok(got.every(({ status, code }) => status === 201 || code === 'object/exists'))
 })
-
-/** A store that takes its time, as a disk does. */
-function slowly(store: Store): Store {
-  const commit: Store['commit'] = async (changes) => {
-    await sleep(1)
-    return store.commit(changes)
-  }
-  return new Proxy(store, {
-    get: (target, name) =>
-      name === 'commit' ? commit : (Reflect.get(target, name).bind?.(target) ?? Reflect.get(target, name)),
-  })
-}
 
 test('nothing vanishes under what is being made: a network and its machine, in parallel', async () => {
   await on.close()

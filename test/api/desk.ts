@@ -1,6 +1,7 @@
 /** A desk for tests of the API: the real replica and ledger over a store in memory, and a host made of paper. */
 
 import { createHash, randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { at, type JsonObject } from '#base/json.ts'
 import type { Binding } from '#model/access.ts'
 import type { Document } from '#model/document.ts'
@@ -93,6 +94,18 @@ export async function bench({
       stop.abort()
     },
   }
+}
+
+/** A store that takes its time, as a disk does. */
+export function slowly(store: Store): Store {
+  const commit: Store['commit'] = async (changes) => {
+    await sleep(1)
+    return store.commit(changes)
+  }
+  return new Proxy(store, {
+    get: (target, name) =>
+      name === 'commit' ? commit : (Reflect.get(target, name).bind?.(target) ?? Reflect.get(target, name)),
+  })
 }
 
 export type Sketch = {

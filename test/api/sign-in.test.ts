@@ -2,10 +2,11 @@
 
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, test } from 'node:test'
+import { memoryStore } from '#drivers/store/memory/store.ts'
 import { limits } from '#model/limits.ts'
 import { createSignInLink } from '#api/sign-in.ts'
 import { sweep } from '#api/sweep.ts'
-import { bench, call, person, type Bench } from './desk.ts'
+import { bench, call, person, slowly, type Bench } from './desk.ts'
 
 let on: Bench
 beforeEach(async () => {
@@ -25,6 +26,8 @@ async function signIn(user = 'admin') {
 }
 
 test('a link is exchanged once, however many come with it at the same time', async () => {
+  await on.close()
+  on = await bench({ fakes: { store: slowly(memoryStore()) } })
   const link = secretIn(await createSignInLink(on.desk, 'admin'))
   const page = await call(on.api, `/sign-in?link=${link}`, open)
   assert.equal(page.status, 200, 'looking at the page does not use it up')
