@@ -41,9 +41,9 @@ export function faultsFrom(text: string): ReadonlySet<FaultName> {
     return found
   }
   if (words.every((word) => word === 'none')) return new Set()
-  const without = words.filter((word) => word.startsWith('-')).map((word) => named(word.slice(1)))
+  const without = new Set(words.filter((word) => word.startsWith('-')).map((word) => named(word.slice(1))))
   const plain = words.filter((word) => word !== 'all' && !word.startsWith('-')).map(named)
-  return new Set(plain.length > 0 ? plain : faultNames.filter((name) => !without.includes(name)))
+  return new Set(plain.length > 0 ? plain : faultNames.filter((name) => !without.has(name)))
 }
 
 /** How bad the cables and disks are at this moment. The simulator turns these; healing turns them back. */

@@ -244,7 +244,8 @@ export class Invariants {
     )
       return
     const key = `${host.name}/${id}`
-    if (guest.process === 'strange' && this.#isLongStrange(key)) this.fail('I-23', `${act} of ${key}, which is not provably ours`)
+    if (guest.process === 'strange' && this.#isLongStrange(key))
+      this.fail('I-23', `${act} of ${key}, which is not provably ours`)
     const wish = host.notebook.get(`wish/guest/${id}`) as unknown as AgentWish | undefined
     if (wish?.isClaimed === false && this.#isLongForgotten(key))
       this.fail('I-22', `${act} of ${key}, which the store forgot`)
