@@ -19,13 +19,6 @@ import { simulated } from './simulated.ts'
 import { tether, type Running } from './tether.ts'
 import { version } from './version.ts'
 
-/** Gives up root for good where the cell could not do it before this code was loaded. */
-function dropTo(uid: number) {
-  process.setgroups?.([])
-  process.setgid?.(uid)
-  process.setuid?.(uid)
-}
-
 const log = (line: string) => console.log(`${new Date().toISOString()} ${line}`)
 
 /** Every name and address by which this machine may be called when it serves others. */
@@ -58,7 +51,6 @@ async function openDoor(order: ControllerOrder, { desk }: Controller, authority:
 }
 
 tether<ControllerOrder>(async (order, tell): Promise<Running> => {
-  if (order.dropTo !== null) dropTo(order.dropTo)
   const { controller: folder, linkSocket: path } = layoutOf(order.data)
   const isFirstStart = !existsSync(join(folder, 'store.db'))
   const authority = await x509Certificates(Date.now).ensureAuthority(folder, [hostname()])

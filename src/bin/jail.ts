@@ -5,14 +5,13 @@
  */
 
 import { spawnSync } from 'node:child_process'
-import { existsSync, lstatSync, readlinkSync, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { controllerUid, type Layout } from './layout.ts'
+import { existsSync, lstatSync, readlinkSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { Problem } from '#model/problem.ts'
+import { controllerUid, giveController, type Layout } from './layout.ts'
 
 export type Cell = {
   readonly argv: readonly [string, ...string[]]
-  /** Uid that the program must become by itself after loading; null when the cell has done that. */
-  readonly dropTo: number | null
   /** What the cell lacks, for people; null when it is whole. */
   readonly lack: string | null
 }
@@ -57,13 +56,15 @@ function sight(checkout: string, { controller, data, link }: Layout): string[] {
   ].flat()
 }
 
-const rights = (uid: number | null) => [
+/** setpriv(1): the rights of a program, all of them gone but those of its uid over its own files. */
+const rights = (uid: number) => [
   'setpriv',
-  ...(uid === null ? [] : ['--reuid', String(uid), '--regid', String(uid), '--clear-groups']),
+  `--reuid=${uid}`,
+  `--regid=${uid}`,
+  '--clear-groups',
   '--no-new-privs',
   '--inh-caps=-all',
-  // A program that is to change its uid by itself keeps the right to do so until then.
-  `--bounding-set=-all${uid === null ? ',+setuid,+setgid' : ''}`,
+  '--bounding-set=-all',
 ]
 
 const bubblewrap = (sight: readonly string[]) => [
@@ -76,28 +77,41 @@ const bubblewrap = (sight: readonly string[]) => [
   '--',
 ]
 
-const works = ([program = '', ...argv]: readonly string[], cwd: string) =>
-  spawnSync(program, argv, { cwd, stdio: 'ignore', timeout: 5_000 }).status === 0
+type Candidate = { readonly uid: number; readonly before: readonly string[]; readonly lack: string | null }
 
-/** Whether others than its owner may read the code: else only root can load it. */
-const isReadable = (path: string) => (statSync(path).mode & 0o004) !== 0
+/** From the best to the least: what a system lacks, or a umask hides from others, costs one wall, not the start. */
+function candidates(checkout: string, layout: Layout): readonly Candidate[] {
+  const walls = bubblewrap(sight(checkout, layout))
+  const open = 'bubblewrap does not work here: the controller sees the whole file system, with an own uid'
+  const rooted =
+    'only root can read the code or reach the data: the controller has uid 0, without any capability'
+  return [
+    { uid: controllerUid, before: walls, lack: null },
+    { uid: controllerUid, before: [], lack: open },
+    { uid: 0, before: walls, lack: rooted },
+    { uid: 0, before: [], lack: `${rooted}, and sees the whole file system` },
+  ]
+}
+
+/** Whether code can be read and data be written in a cell: asked of the kernel, not guessed. */
+function works(argv: readonly string[], program: readonly string[], { controller, link }: Layout): boolean {
+  const wanted = [...program.flatMap((file) => ['-r', file, '-a']), '-w', controller, '-a', '-w', link]
+  const [first = '', ...rest] = [...argv, 'test', ...wanted]
+  return spawnSync(first, rest, { cwd: '/', stdio: 'ignore', timeout: 5_000 }).status === 0
+}
 
 /**
- * The command that runs `program` in the best cell that this system allows. An ordinary user's controller
- * runs as that user, who has no rights to lose.
+ * The command that runs `program` (files: Node and the script) in the best cell that this system allows; the
+ * controller's folders then belong to it. An ordinary user's controller runs as that user, who has no
+ * rights to lose. Problem `feature/not-here` when root itself cannot run it.
  */
 export function cellFor(program: readonly string[], checkout: string, layout: Layout, isRoot: boolean): Cell {
   const [first = '', ...rest] = program
-  if (!isRoot) return { argv: [first, ...rest], dropTo: null, lack: null }
-  const isLoadable = [...program, join(checkout, 'package.json')].every(isReadable)
-  const uid = isLoadable ? controllerUid : null
-  const walls = bubblewrap(sight(checkout, layout))
-  const [cell, ...within] = [...walls, ...rights(uid)]
-  const dropTo = isLoadable ? null : controllerUid
-  if (cell !== undefined && works([cell, ...within, 'true'], layout.data)) {
-    return { argv: [cell, ...within, first, ...rest], dropTo, lack: null }
+  if (!isRoot) return { argv: [first, ...rest], lack: null }
+  for (const { uid, before, lack } of candidates(checkout, layout)) {
+    giveController(layout, uid)
+    const [outer = '', ...inner] = [...before, ...rights(uid)]
+    if (works([outer, ...inner], program, layout)) return { argv: [outer, ...inner, ...program], lack }
   }
-  const bare = rights(null)
-  const lack = 'bubblewrap does not work here: the controller has its own uid but sees the whole file system'
-  return { argv: ['setpriv', ...bare.slice(1), first, ...rest], dropTo: controllerUid, lack }
+  throw new Problem('feature/not-here', { what: 'the controller', why: 'setpriv (util-linux) does not work' })
 }

@@ -1,6 +1,6 @@
 /** What lies where under the data folder, and to whom it belongs. */
 
-import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync } from 'node:fs'
+import { chmodSync, existsSync, lchownSync, lstatSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Problem } from '#model/problem.ts'
 import { endpointFile, tokenFile } from '#cli/place.ts'
@@ -46,28 +46,37 @@ export function layoutOf(data: string): Layout {
   }
 }
 
-/** One folder with exactly this owner and mode. A symbolic link in its place is refused. */
-function folder(path: string, mode: number, owner: number | undefined) {
+/** One folder with exactly this mode. A symbolic link in its place is refused. */
+function folder(path: string, mode: number) {
   if (!existsSync(path)) mkdirSync(path, { mode })
   const status = lstatSync(path)
   if (!status.isDirectory())
     throw new Problem('setting/invalid', { setting: 'data', why: `${path} is no folder` })
-  if (owner !== undefined && status.uid !== owner) chownSync(path, owner, owner)
   if ((status.mode & 0o777) !== mode) chmodSync(path, mode)
 }
 
-/** Makes the folders that are missing and sets right whose they are. Problem `setting/invalid` on `data`. */
+/** Makes the folders that are missing. Problem `setting/invalid` on `data`. */
 export function layOut(layout: Layout, isRoot: boolean) {
   try {
     mkdirSync(layout.data, { recursive: true, mode: 0o755 })
-    folder(layout.run, 0o700, undefined)
+    folder(layout.run, 0o700)
     // Guests have uids of their own and must reach their own folders in it.
-    folder(layout.agent, isRoot ? 0o711 : 0o700, undefined)
-    folder(layout.controller, 0o700, isRoot ? controllerUid : undefined)
-    folder(layout.link, 0o700, isRoot ? controllerUid : undefined)
+    folder(layout.agent, isRoot ? 0o711 : 0o700)
+    folder(layout.controller, 0o700)
+    folder(layout.link, 0o700)
   } catch (error) {
     if (error instanceof Problem) throw error
     const why = `cannot be used: ${error instanceof Error ? error.message : String(error)}`
     throw new Problem('setting/invalid', { setting: 'data', why }, { cause: error })
+  }
+}
+
+/** Gives the controller's folders, with all that lies in them, to the uid under which it runs now. */
+export function giveController({ controller, link }: Layout, uid: number) {
+  for (const folder of [controller, link]) {
+    if (statSync(folder).uid === uid) continue
+    for (const name of readdirSync(folder)) lchownSync(join(folder, name), uid, uid)
+    // Last, so that a crash in between leaves it to be done again.
+    lchownSync(folder, uid, uid)
   }
 }

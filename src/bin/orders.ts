@@ -18,8 +18,6 @@ export type ControllerOrder = {
   readonly simulation: { readonly hosts: number; readonly machines: number } | null
   /** SHA-256 of the local administrator's token, in hex. */
   readonly tokenHash: string
-  /** Uid to become once all code is loaded; null where that has been done before, or cannot be. */
-  readonly dropTo: number | null
 }
 
 export type AgentOrder = {

@@ -62,7 +62,6 @@ function controllerOf(settings: Settings, { layout, port, lock }: Place, tokenHa
       makesHello: settings.hello,
       simulation: settings.simulate ?? null,
       tokenHash,
-      dropTo: cell.dropTo,
     }),
     onReady: () => {},
     tell,
