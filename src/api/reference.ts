@@ -70,7 +70,7 @@ function kindSection(kind: Kind): string[] {
   return [
     `## ${name}`,
     '',
-    `${title.en} (${title.ko}). ${summary}. Belongs to a ${scope}. Read by ${access.read}, written by ${access.write}. Deletion: ${deletion}.`,
+    `${title.en} (${title.ko}). ${summary}. Belongs to ${scope === 'pool' ? 'the pool' : 'a project'}. Read by ${access.read}, written by ${access.write}. Deletion: ${deletion}.`,
     '',
     ...table(
       ['field of the wish', 'form', 'default', 'meaning'],
@@ -85,16 +85,40 @@ function kindSection(kind: Kind): string[] {
 }
 
 function fieldRows(schema: z.ZodType, io: 'input' | 'output', fixed: ReadonlySet<string>): string[] {
-  const { properties } = z.toJSONSchema(schema, { io, unrepresentable: 'any' })
-  return Object.entries(properties ?? {}).map(([name, field]) => {
+  const { properties = {} } = z.toJSONSchema(schema, { io, unrepresentable: 'any' })
+  return rowsOf(properties, '', fixed)
+}
+
+/** A row for each field, and beneath it those of what it holds. */
+function rowsOf(fields: Record<string, unknown>, path: string, fixed: ReadonlySet<string>): string[] {
+  return Object.entries(fields).flatMap(([name, field]) => {
     const said = isObject(field) ? field : {}
-    const meaning = [
-      said.description ?? said.title ?? '',
-      said.unit === undefined ? '' : `(${String(said.unit)})`,
-    ]
-    if (fixed.has(name)) meaning.push('Stays as created.')
-    return row(`\`${name}\``, formOf(said), defaultOf(said), meaning.filter((part) => part !== '').join(' '))
+    const own = `${path}${name}`
+    const meaning = [said.description ?? said.title ?? '', isText(said.unit) ? `(${said.unit})` : '']
+    if (fixed.has(own)) meaning.push('Stays as created.')
+    const text = meaning.filter((part) => part !== '').join(' ')
+    const within = insideOf(said)
+    const rows = within === undefined ? [] : rowsOf(within.fields, `${own}${within.suffix}.`, fixed)
+    return [row(`\`${own}\``, formOf(said), defaultOf(said), text), ...rows]
   })
+}
+
+const isText = (value: unknown): value is string => typeof value === 'string'
+
+/** The fields of an object, of the entries of a list, or of what may also be null. */
+function insideOf(
+  field: Record<string, unknown>,
+): { fields: Record<string, unknown>; suffix: string } | undefined {
+  const { properties, items, anyOf } = field
+  if (isObject(properties)) return { fields: properties, suffix: '' }
+  if (isObject(items)) {
+    const within = insideOf(items)
+    return within === undefined ? undefined : { fields: within.fields, suffix: `[]${within.suffix}` }
+  }
+  if (!Array.isArray(anyOf)) return undefined
+  return anyOf
+    .map((one) => (isObject(one) ? insideOf(one) : undefined))
+    .find((within) => within !== undefined)
 }
 
 const defaultOf = ({ default: value }: Record<string, unknown>) =>
