@@ -127,7 +127,8 @@ const defaultOf = ({ default: value }: Record<string, unknown>) =>
 /** The form of a field in a few words: `integer 1…288`, `one of q35, microvm`. */
 function formOf(field: Record<string, unknown>): string {
   const { type, anyOf, enum: choices, items, minimum, maximum } = field
-  if (Array.isArray(choices)) return `one of ${choices.join(', ')}`
+  // Codes have a page of their own.
+  if (Array.isArray(choices)) return choices.length > 20 ? 'code' : `one of ${choices.join(', ')}`
   if (Array.isArray(anyOf)) return anyOf.map((one) => formOf(isObject(one) ? one : {})).join(' or ')
   if (type === 'array') return `list of ${formOf(isObject(items) ? items : {})}`
   const isBounded =
