@@ -14,7 +14,11 @@ await honestly(async () => {
   await ensureDependencies()
   if (!isLight && process.env.DECANT_SIMULATE === undefined) await ensureSystem()
   return become(lockedNode, [join(checkout, 'src/bin/start.ts'), ...argv], {
-    env: { ...process.env, PATH: pathWithin() },
+    env: {
+      ...process.env,
+      PATH: pathWithin(),
+      NODE_COMPILE_CACHE: join(checkout, 'node_modules/.cache/compile'),
+    },
     isTethered: true,
   })
 })

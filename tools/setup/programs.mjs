@@ -1,7 +1,7 @@
 /** Runs other programs, for the start-up scripts. Plain JavaScript for Node 18. */
 
 import { spawn } from 'node:child_process'
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { constants as system } from 'node:os'
 
@@ -53,6 +53,17 @@ export function capture(program, argv, { cwd, env, onLine, canAsk = false } = {}
   })
 }
 
+/** Who started us: npm's shell, and npm itself. They change when one of them is gone. */
+function starters() {
+  try {
+    const stat = readFileSync(`/proc/${process.ppid}/stat`, 'utf8')
+    // The name in parentheses may hold anything; state and parent follow the last one (proc_pid_stat(5)).
+    return `${process.ppid} ${stat.slice(stat.lastIndexOf(')') + 4).split(' ')[0]}`
+  } catch {
+    return 'gone'
+  }
+}
+
 const signals = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'])
 
 /**
@@ -75,9 +86,9 @@ export function become(program, argv, { env, isTethered = false }) {
         if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal)
       })
     }
-    const parent = process.ppid
+    const npm = starters()
     const watch = setInterval(() => {
-      if (process.ppid !== parent) child.kill('SIGTERM')
+      if (starters() !== npm) child.kill('SIGTERM')
     }, 500)
     if (process.env.npm_lifecycle_event === undefined) clearInterval(watch)
     child.on('error', reject)
