@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Problem, type ProblemDocument } from '#model/problem.ts'
 import type { Journal } from './journal.ts'
 import type { Order, Word } from './orders.ts'
+import { compiledIn, thrifty } from './thrift.ts'
 
 type Ready = Extract<Word, { say: 'ready' }>
 
@@ -16,6 +17,8 @@ export type ProgramPlan<R extends Ready> = {
   readonly argv: readonly [string, ...string[]]
   /** Working directory: the data folder, so that socket paths stay short (unix(7): 108 bytes). */
   readonly folder: string
+  /** The program's own folder, in which it keeps compiled code. */
+  readonly keep: string
   /** Descriptor of the lock, which the program holds as long as it lives. */
   readonly lock: number
   readonly journal: Journal
@@ -89,10 +92,11 @@ export class Program<R extends Ready> {
   }
 
   #spawn() {
-    const { argv, folder, lock, journal, begin } = this.#plan
-    const [program, ...rest] = argv
+    const { argv, folder, keep, lock, journal, begin } = this.#plan
+    const [program, ...rest] = thrifty(argv)
     const child = spawn(program, rest, {
       cwd: folder,
+      env: compiledIn(keep),
       // A session of its own: what a terminal sends to us does not reach it.
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc', lock],

@@ -50,6 +50,7 @@ function controllerOf(settings: Settings, { layout, port, lock }: Place, tokenHa
     name: 'controller',
     argv: cell.argv,
     folder: layout.data,
+    keep: layout.controller,
     lock,
     journal: new Journal(join(layout.run, 'controller.log')),
     begin: () => ({
@@ -74,6 +75,7 @@ function agentOf(settings: Settings, { layout, lock }: Place, { agent: credentia
     name: 'agent',
     argv: [process.execPath, join(checkout, 'src/bin/agent.ts')],
     folder: layout.data,
+    keep: layout.agent,
     lock,
     journal: new Journal(join(layout.run, 'agent.log')),
     begin: () => ({ say: 'begin', data: layout.data, host, credentials }),

@@ -5,6 +5,7 @@
 
 import { Problem, problemDocument, story } from '#model/problem.ts'
 import type { Order, Word } from './orders.ts'
+import { keepCompiled } from './thrift.ts'
 
 export type Running = { close(): Promise<void> }
 
@@ -29,7 +30,13 @@ async function stop(running: Promise<Running> | undefined) {
   process.exit(0)
 }
 
-const tell = (word: Word) =>
+/** Once it is ready, all that the program usually needs is compiled. */
+const tell = async (word: Word) => {
+  await send(word)
+  if (word.say === 'ready') keepCompiled()
+}
+
+const send = (word: Word) =>
   new Promise<void>((resolve) => {
     if (process.send === undefined) resolve()
     else process.send(word, undefined, undefined, () => resolve())

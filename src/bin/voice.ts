@@ -4,6 +4,9 @@ import type { Language } from '#model/sentence.ts'
 import { problems } from '#model/catalogue/problems.ts'
 import { problemDocument, story, type Problem } from '#model/problem.ts'
 
+// Whoever listened may be gone (a closed terminal, a cut pipe): that ends nothing.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+
 export const tell = (line: string) => void process.stdout.write(`${line}\n`)
 
 /** A step that takes a while: rewritten on a terminal, told once in a pipe. */

@@ -1,0 +1,26 @@
+/**
+ * How the programs keep small. Compiled code is kept beside their data, so that the next start neither strips
+ * types nor compiles (a third less memory, half the time); and Node is told to prefer small heaps.
+ */
+
+import { flushCompileCache } from 'node:module'
+import { join } from 'node:path'
+
+/** Node's words for a small heap; the young generation of 16 MiB a space is made for browsers. */
+const smallHeap = ['--max-semi-space-size=4', '--optimize-for-size']
+
+/** The words before a script that make Node thrifty. `argv` ends with Node and the script. */
+export const thrifty = (argv: readonly [string, ...string[]]): [string, ...string[]] => {
+  const [first, ...rest] = argv
+  const script = rest.pop() ?? ''
+  return [first, ...rest, ...smallHeap, script]
+}
+
+/** The environment in which a program finds and keeps its compiled code; the folder is its own. */
+export const compiledIn = (folder: string): NodeJS.ProcessEnv => ({
+  ...process.env,
+  NODE_COMPILE_CACHE: join(folder, 'compiled'),
+})
+
+/** Writes down what was compiled so far: a program that is killed later has kept it. */
+export const keepCompiled = () => flushCompileCache()
