@@ -34,7 +34,7 @@ export type Launched = {
 }
 
 /** How often a socket that is about to appear is tried: short at first, for it takes 50 ms. */
-const retryMs = 2
+const retryMs = 1
 
 /** `born` is called as soon as the pid is known, long before QEMU answers. */
 export async function launch(

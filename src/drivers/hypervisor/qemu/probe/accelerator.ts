@@ -3,7 +3,16 @@
  * per boot of the host, version of QEMU and user, in a file beside the guests.
  */
 
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { isObject } from '#base/json.ts'
@@ -59,12 +68,22 @@ function readKept(file: string): { key: string; answer: Answer } | undefined {
 
 async function probeKvm(emulator: Emulator): Promise<Answer> {
   if (!existsSync('/dev/kvm')) return { isUsable: false, why: 'this host has no /dev/kvm' }
+  if (!isOpenToUs('/dev/kvm')) return { isUsable: false, why: 'this user may not open /dev/kvm' }
   // The probe is x86 code; on arm64 the kernel offers KVM only where it works.
   if (emulator.architecture !== 'x86_64') return { isUsable: true, why: '/dev/kvm is there' }
   const status = await runProbe(emulator.binary, 'kvm', 'host')
   if (status === provenStatus) return { isUsable: true, why: 'a probe guest reached long mode under KVM' }
   const how = status === -1 ? `did not finish within ${probeMs} ms` : `ended with status ${status}`
   return { isUsable: false, why: `/dev/kvm is there, but a probe guest ${how}` }
+}
+
+function isOpenToUs(file: string) {
+  try {
+    accessSync(file, constants.R_OK | constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** Runs the probe guest and gives QEMU's status; -1 when it had to be ended. */
