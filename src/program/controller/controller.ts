@@ -94,7 +94,8 @@ function assemble(ports: ControllerPorts, options: ControllerOptions, replica: R
     onLost: (host) => ports.log(`host ${host}: connection lost`),
     onUp: (host, up) => reports.take(host, up),
   })
-  const isConnected = (host: string) => sessions.isConnected(host)
+  // Silence by the bound, not by the connection: after our own restart nobody is connected yet (I-03).
+  const isConnected = (host: string) => allocations.silentSince(host) === null
   const queues = {
     machine: queueOf(ports, machineReconciler({ replica, allocations, chronicle, clock, newId, release })),
     volume: queueOf(ports, custodyReconciler('volume', { replica, allocations, isConnected, release })),

@@ -42,22 +42,42 @@ export class Reports {
     if (up.say === 'event') this.#event(host, up)
   }
 
-  /** Makes strays documents of the store again; `guest` names one guest, else all are taken. */
+  /**
+   * Makes strays documents of the store again; `guest` names one guest, else all are taken. One that cannot be
+   * taken, because another has its disk or port by now, stays a stray; its problem is told when it is the only one.
+   */
   async adopt(host: string, guest: string | undefined): Promise<string[]> {
     const strays = this.#strays.get(host) ?? new Map<string, never>()
     const wanted = [...strays.values()]
       .map(({ document }) => document)
       .filter((document) => guest === undefined || belongs(document, guest))
     const names: string[] = []
+    const refusals: unknown[] = []
     for (const document of wanted) {
-      await this.#projectOf(document)
-      if (this.#replica.get(document.kind, document.id) === undefined)
-        await this.#replica.commit([...created(this.#unique(document)), ...claimsOf(document)])
-      strays.delete(document.id)
-      if (document.kind === 'guest') names.push(await this.#machineOf(document))
+      await this.#adoptOne(document).then(
+        (name) => {
+          strays.delete(document.id)
+          if (document.kind === 'guest') names.push(name)
+        },
+        (why: unknown) => refusals.push(why),
+      )
     }
     await this.#showStrays(host)
+    if (names.length === 0 && refusals.length > 0) throw refusals[0]
     return names
+  }
+
+  /** A guest comes back together with its machine, or not at all (I-20). */
+  async #adoptOne(document: Document): Promise<string> {
+    await this.#projectOf(document)
+    const machine = document.kind === 'guest' ? this.#machineOf(document) : undefined
+    const isKnown = this.#replica.get(document.kind, document.id) !== undefined
+    const changes = [
+      ...(isKnown ? [] : [...created(this.#unique(document)), ...claimsOf(document)]),
+      ...(machine === undefined ? [] : created(machine)),
+    ]
+    if (changes.length > 0) await this.#replica.commit(changes)
+    return machine?.name ?? document.name
   }
 
   async #report(host: string, { kind, id, status, document }: Report) {
@@ -135,16 +155,12 @@ export class Reports {
   }
 
   /** The machine that a stray guest is the body of, made again from the wish that the guest carries. */
-  async #machineOf(guest: Document): Promise<string> {
-    const { machine, machineSpec, epoch } = guest.spec as {
-      machine: string
-      machineSpec: object
-      epoch: number
-    }
+  #machineOf(guest: Document): Document | undefined {
+    const { machine, machineSpec, epoch } = guest.spec as GuestSpec
     const kind = kindNamed('machine')
-    if (kind === undefined || this.#replica.get('machine', machine) !== undefined) return guest.name
+    if (kind === undefined || this.#replica.get('machine', machine) !== undefined) return undefined
     const status = { ...kind.status.parse({}), epoch, host: guest.host }
-    const document = this.#unique({
+    return this.#unique({
       ...guest,
       kind: 'machine',
       id: machine,
@@ -153,8 +169,6 @@ export class Reports {
       status,
       generation: 1,
     })
-    await this.#replica.commit(created(document))
-    return document.name
   }
 
   /** The document under a name of its own: its old one may have been given away meanwhile. */
