@@ -5,7 +5,7 @@ import { faultsFrom } from '#sim/faults.ts'
 import { simulate, type Outcome, type RunOptions } from '#sim/simulation.ts'
 
 const usage = `npm run sim -- [--seed N] [--seeds COUNT] [--hosts H] [--machines M] [--steps S]
-               [--faults all|none|NAME,…|-NAME,…] [--lines L] [--verbose]`
+               [--faults all|none|NAME,…|-NAME,…] [--lines L] [--until-failure] [--verbose]`
 
 const { values } = parseArgs({
   options: {
@@ -16,6 +16,7 @@ const { values } = parseArgs({
     steps: { type: 'string', default: '120' },
     faults: { type: 'string', default: 'all' },
     lines: { type: 'string', default: '80' },
+    'until-failure': { type: 'boolean', default: false },
     verbose: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -54,6 +55,7 @@ async function main() {
     events += outcome.events
     if (outcome.violation !== undefined) failed.push(seed)
     print(outcome)
+    if (failed.length > 0 && values['until-failure']) break
   }
   const seconds = ((performance.now() - began) / 1000).toFixed(1)
   console.log(

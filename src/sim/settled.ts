@@ -1,7 +1,8 @@
 /** Whether everything in a datacenter is as people wish it: each reason why not, in words. */
 
 import type { Stored } from '#model/document.ts'
-import type { GuestDocument } from '#kinds/guest/schema.ts'
+import type { GuestDocument, GuestSpec } from '#kinds/guest/schema.ts'
+import { guestClaims } from '#kinds/machine/body.ts'
 import type { HostDocument } from '#kinds/host/schema.ts'
 import type { ImageDocument } from '#kinds/image/schema.ts'
 import type { MachineDocument } from '#kinds/machine/schema.ts'
@@ -36,9 +37,18 @@ function hostWants(center: Datacenter, { name, status }: HostDocument): string[]
   return [
     ...(status.state === 'connected' ? [] : [`host ${name} is ${status.state}`]),
     ...wishes
-      .filter(({ isClaimed }) => !isClaimed)
+      .filter(({ isClaimed, document }) => !isClaimed && !isTaken(center, name, document))
       .map(({ document }) => `${document.kind} ${document.name} is a stray on ${name}`),
   ]
+}
+
+/** Whether another machine was given a disk or port of a stray guest before it could be taken back. */
+function isTaken({ storeDisk }: Datacenter, host: string, { kind, spec }: Wish['document']): boolean {
+  if (kind !== 'guest') return false
+  const guest = spec as unknown as GuestSpec
+  return guestClaims(host, guest).some(
+    (claim) => (storeDisk.claims.get(claim) ?? guest.machine) !== guest.machine,
+  )
 }
 
 function volumeWants(

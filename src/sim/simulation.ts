@@ -109,6 +109,7 @@ export class Simulation {
     if (random() < 0.7) this.#wish(nextWish(random, this.#scale))
     else this.#chaos.strike()
     if (this.#step % 25 === 0) this.#found()
+    if (this.#step % 10 === 0) this.#adopt()
     await this.#pass(random() < 0.5 ? wholeFrom(random, 200) : wholeFrom(random, 8_000))
   }
 

@@ -1,0 +1,146 @@
+/** Faults to plant in the real planners and loops, each a small change of their text that some seed must find. */
+
+export type Mutation = {
+  readonly name: string
+  /** What it breaks. */
+  readonly breaks: string
+  readonly file: string
+  readonly find: string
+  readonly put: string
+}
+
+export const mutations: readonly Mutation[] = [
+  {
+    name: 'forced-off',
+    breaks: 'I-24: a guest is ended although it is wished on',
+    file: 'src/kinds/guest/plan.ts',
+    find: "if (wish.power === 'paused') return proceed({ do: 'pause' })",
+    put: "if (wish.power === 'paused') return end(seen, 'forced')",
+  },
+  {
+    name: 'restless',
+    breaks: 'run policy: a guest that powered itself off is started again',
+    file: 'src/kinds/guest/plan.ts',
+    find: "return wish.restart === 'always' ? afterPause(wish, seen, 1) : wait('guest/powered-itself-off')",
+    put: 'return afterPause(wish, seen, 1)',
+  },
+  {
+    name: 'no-note-first',
+    breaks: 'I-20, run policy: the end is carried out before it is noted',
+    file: 'src/kinds/guest/plan.ts',
+    find: "return proceed<GuestStep>(note({ ...record, exit, crashes }), { do: 'kill' })",
+    put: "return proceed<GuestStep>({ do: 'kill' }, note({ ...record, exit, crashes }))",
+  },
+  {
+    name: 'impatient',
+    breaks: 'I-47: a clock set back makes a crash pause endless',
+    file: 'src/kinds/guest/plan.ts',
+    find: 'if (record.exit !== null && record.exit.atMs > nowMs)',
+    put: 'if (record.exit !== null && record.exit.atMs > nowMs + 1e15)',
+  },
+  {
+    name: 'stuck-start',
+    breaks: 'I-47: a start that an agent died over stays for ever',
+    file: 'src/kinds/guest/plan.ts',
+    find: "if (wish.power === 'gone' || sinceMs >= startingMs) return end(seen, 'forced')",
+    put: "if (wish.power === 'gone') return end(seen, 'forced')",
+  },
+  {
+    name: 'adopts-nothing',
+    breaks: 'I-22, I-24: a guest that the store forgot is ended',
+    file: 'src/kinds/guest/plan.ts',
+    find: "if (!seen.isClaimed) return wait('guest/unclaimed')",
+    put: "if (!seen.isClaimed && seen.process === 'running') return end(seen, 'forced')",
+  },
+  {
+    name: 'no-stranger',
+    breaks: 'I-23: what is not provably ours is killed',
+    file: 'src/kinds/guest/plan.ts',
+    find: "return wait('guest/not-ours', { pid: seen.pid ?? 0 }, 5_000)",
+    put: "return end(seen, 'crashed')",
+  },
+  {
+    name: 'generous-disk',
+    breaks: 'I-01: a disk is given away while a body may have it open',
+    file: 'src/kinds/machine/body.ts',
+    find: 'return isLosing ? { disks, nics } : parts',
+    put: 'return isLosing && disks.length > 99 ? { disks, nics } : parts',
+  },
+  {
+    name: 'hasty-gone',
+    breaks: 'I-20, I-24: a guest is forgotten that still runs',
+    file: 'src/kinds/machine/plan.ts',
+    find: 'if (!isGone)',
+    put: 'if (!isGone && phase !== guest.status.phase)',
+  },
+  {
+    name: 'unbounded-growth',
+    breaks: 'I-26: a machine grows beyond its host',
+    file: 'src/kinds/machine/plan.ts',
+    find: 'if (!fits(allocation, seen))',
+    put: 'if (!fits(allocation, seen) && seen.allocated === null)',
+  },
+  {
+    name: 'moves-from-silent',
+    breaks: 'I-03: a machine of a silent host is placed anew',
+    file: 'src/kinds/machine/observe.ts',
+    find: 'document.host === null && document.deletingAtMs === null ? allocations.candidates() : []',
+    put: 'document.deletingAtMs === null ? allocations.candidates() : []',
+  },
+  {
+    name: 'silent-is-stopped',
+    breaks: 'I-25: a machine of a silent host is not said to be unknown',
+    file: 'src/kinds/machine/report.ts',
+    find: "if (guest !== null && hostSilentSince !== null) return 'unknown'",
+    put: '',
+  },
+  {
+    name: 'same-epoch',
+    breaks: 'I-27: a new boot has no epoch of its own',
+    file: 'src/kinds/machine/body.ts',
+    find: 'epoch: kept ? guest.spec.epoch : highest + 1,',
+    put: 'epoch: kept ? guest.spec.epoch : Math.max(1, highest - 1),',
+  },
+  {
+    name: 'leaves-volume',
+    breaks: 'I-20: the volume of a deleted machine stays',
+    file: 'src/kinds/volume/plan.ts',
+    find: "if (seen.state === 'absent') return settled\n",
+    put: 'if (seen.state !== undefined) return settled\n',
+  },
+  {
+    name: 'grows-in-use',
+    breaks: 'I-47: a volume never grows',
+    file: 'src/kinds/volume/plan.ts',
+    find: "return proceed({ do: 'grow', sizeBytes })",
+    put: 'return settled',
+  },
+  {
+    name: 'stale-session',
+    breaks: 'I-47: an old report comes after a newer one',
+    file: 'src/program/controller/sessions.ts',
+    find: 'if (this.#sessions.get(host) !== session) break',
+    put: '',
+  },
+  {
+    name: 'overwritten-wish',
+    breaks: 'I-20, I-47: an older wish replaces a newer one',
+    file: 'src/program/agent/wishes.ts',
+    find: 'if (before !== undefined && before.isClaimed && before.revision >= revision) return',
+    put: '',
+  },
+  {
+    name: 'report-once',
+    breaks: 'I-47: what was said before a cut is not said again',
+    file: 'src/program/agent/reports.ts',
+    find: 'for (const up of [...this.#pending.values()].toSorted((a, b) => a.sequence - b.sequence)) uplink.say(up)',
+    put: 'void uplink',
+  },
+  {
+    name: 'unclaimed-adoption',
+    breaks: 'I-01, I-20: an adopted guest does not hold its disks',
+    file: 'src/program/controller/reports.ts',
+    find: "if (kind !== 'guest') return []",
+    put: "if (kind !== 'none') return []",
+  },
+]
