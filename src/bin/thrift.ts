@@ -6,8 +6,11 @@
 import { flushCompileCache } from 'node:module'
 import { join } from 'node:path'
 
-/** Node's words for a small heap; the young generation of 16 MiB a space is made for browsers. */
-const smallHeap = ['--max-semi-space-size=4', '--optimize-for-size']
+/**
+ * Node's words for a small heap: a young generation of 16 MiB a space is more than we need. Not
+ * `--optimize-for-size`: it takes a third of the requests per second away.
+ */
+const smallHeap = ['--max-semi-space-size=4']
 
 /** The words before a script that make Node thrifty. `argv` ends with Node and the script. */
 export const thrifty = (argv: readonly [string, ...string[]]): [string, ...string[]] => {
