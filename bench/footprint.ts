@@ -112,7 +112,9 @@ async function libvirtIdle(folder: string, seconds: number): Promise<Idle> {
     '/run/libvirt',
   ]
   const hide = hidden.map((path) => `mkdir -p ${path} && mount -t tmpfs tmpfs ${path}`).join(' && ')
-  const script = `${hide} && exec libvirtd --config "$1" --pid-file "$2"`
+  // Without the account that the package makes; no guest is started here.
+  const account = `printf 'user = "+0"\\ngroup = "+0"\\n' >/etc/libvirt/qemu.conf`
+  const script = `${hide} && ${account} && exec libvirtd --config "$1" --pid-file "$2"`
   const argv = ['--mount', 'sh', '-c', script, 'libvirtd', config, join(own, 'pid')]
   const child = spawn('unshare', argv, { stdio: 'ignore' })
   try {
