@@ -112,10 +112,13 @@ async function libvirtIdle(folder: string, seconds: number): Promise<Idle> {
     '/run/libvirt',
   ]
   const hide = hidden.map((path) => `mkdir -p ${path} && mount -t tmpfs tmpfs ${path}`).join(' && ')
-  // Without the account that the package makes; no guest is started here.
-  const account = `printf 'user = "+0"\\ngroup = "+0"\\n' >/etc/libvirt/qemu.conf`
-  const script = `${hide} && ${account} && exec libvirtd --config "$1" --pid-file "$2"`
-  const argv = ['--mount', 'sh', '-c', script, 'libvirtd', config, join(own, 'pid')]
+  // The account that libvirt's package would make.
+  const accounts = ['passwd', 'group'].map(
+    (file) =>
+      `(cat /etc/${file}; echo libvirt-qemu:x:64055:64055::/:/bin/false) >"$3/${file}" && mount --bind "$3/${file}" /etc/${file}`,
+  )
+  const script = [hide, ...accounts, 'exec libvirtd --config "$1" --pid-file "$2"'].join(' && ')
+  const argv = ['--mount', 'sh', '-c', script, 'libvirtd', config, join(own, 'pid'), own]
   const child = spawn('unshare', argv, { stdio: 'ignore' })
   try {
     const idle = await idleOf(child.pid ?? 0, seconds)
