@@ -13,7 +13,7 @@ export const layers: readonly (readonly [name: string, files: RegExp, may: strin
   ['schema', /^src\/kinds\/([^/]+\/schema|registry|histories)\.ts$/, 'declare kinds'],
   [
     'decision',
-    /^src\/(engines\/|kinds\/[^/]+\/(plan|body|report|foresee|telling|history)\.ts$)/,
+    /^src\/(engines\/|kinds\/[^/]+\/(plan|observed|body|report|foresee|telling|history)\.ts$)/,
     'decide, purely',
   ],
   ['port', /^src\/drivers\/[^/]+\/(port|contract(-\w+)?)\.ts$/, 'say what we need of the world'],
@@ -62,7 +62,7 @@ export const apart: readonly (readonly [string, string])[] = [
 const longestFile = 400
 const drawers = /(^|[/_.-])(utils?|helpers?|common|misc|manager|service|handler|types|impl)([/_.-]|$)/i
 const pure =
-  /^src\/(base\/|model\/|engines\/|kinds\/[^/]+\/(schema|plan|body|report|foresee|telling|history)\.ts$)/
+  /^src\/(base\/|model\/|engines\/|kinds\/[^/]+\/(schema|plan|observed|body|report|foresee|telling|history)\.ts$)/
 const impure = /\b(Date\.now|new Date|Math\.random|crypto\.|process\.|performance\.now|setTimeout|async )/
 
 const imports = /(?:from|import\() ?'([#.][^']+)'/g

@@ -7,11 +7,13 @@ import { host as hostKind, type HostDocument } from '#kinds/host/schema.ts'
 import { image as imageKind, type ImageDocument } from '#kinds/image/schema.ts'
 import { guest as guestKind, type GuestDocument } from '#kinds/guest/schema.ts'
 import { guestClaims, guestSpecOf } from '#kinds/machine/body.ts'
-import { allocationOf, type MachineObserved } from '#kinds/machine/plan.ts'
+import type { MachineObserved } from '#kinds/machine/observed.ts'
+import { allocationOf } from '#kinds/machine/plan.ts'
 import { reportMachine } from '#kinds/machine/report.ts'
 import { machine as machineKind, type MachineDocument } from '#kinds/machine/schema.ts'
 import type { NetworkDocument } from '#kinds/network/schema.ts'
 import { volume as volumeKind, type VolumeDocument } from '#kinds/volume/schema.ts'
+import { allocationDocument } from '#program/controller/allocations.ts'
 import { created, documentOf, put, type Seed } from '#program/controller/documents.ts'
 import type { FleetSize } from './fleet.ts'
 import { guestStatusOf, hostFacts, hostName, imageFacts } from './light.ts'
@@ -50,7 +52,7 @@ function* things({ hosts, machines }: FleetSize, nowMs: number): Generator<Chang
       bodyOf({ at: first + more, host: hostName(at), image, network }, making),
     )
     yield created(hostOf(at, bodies, making))
-    yield [put(allocationDocument(hostName(at), bodies), 0)]
+    yield [put(allocationDocument(hostName(at), sharesOf(bodies)), 0)]
     for (const { changes } of bodies) yield changes
   }
 }
@@ -196,20 +198,5 @@ function guestOf(seen: MachineObserved, { newId }: Making): GuestDocument {
   return { ...document, status: guestStatusOf(document) }
 }
 
-const allocationDocument = (host: string, bodies: readonly Body[]): Document => ({
-  kind: 'allocation',
-  id: host,
-  name: host,
-  project: null,
-  generation: 1,
-  version: 1,
-  createdAtMs: 0,
-  labels: {},
-  description: '',
-  isProtected: false,
-  deletingAtMs: null,
-  owner: null,
-  host: null,
-  spec: { shares: Object.fromEntries(bodies.map(({ machine }) => [machine.id, allocationOf(machine.spec)])) },
-  status: {},
-})
+const sharesOf = (bodies: readonly Body[]) =>
+  Object.fromEntries(bodies.map(({ machine }) => [machine.id, allocationOf(machine.spec)]))

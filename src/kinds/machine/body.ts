@@ -2,7 +2,7 @@
 
 import { differences, same } from '#base/json.ts'
 import type { GuestDocument, GuestSpec } from '#kinds/guest/schema.ts'
-import type { MachineObserved } from './plan.ts'
+import type { MachineObserved } from './observed.ts'
 import type { MachineSpec } from './schema.ts'
 
 /** The guest's wish. Its epoch rises with each boot that a person wishes (I-01). */

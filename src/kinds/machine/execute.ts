@@ -6,7 +6,8 @@ import type { Change, Store } from '#drivers/store/port.ts'
 import type { Json } from '#base/json.ts'
 import { guest as guestKind, type GuestDocument, type GuestSpec } from '#kinds/guest/schema.ts'
 import { volume as volumeKind, type VolumeDocument, type VolumeSpec } from '#kinds/volume/schema.ts'
-import type { Allocation, MachineStep } from './plan.ts'
+import type { Allocation } from './observed.ts'
+import type { MachineStep } from './plan.ts'
 import type { MachineSeen } from './observe.ts'
 
 type Hands = { [Do in MachineStep['do']]: (step: Extract<MachineStep, { do: Do }>) => Promise<void> }

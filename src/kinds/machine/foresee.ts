@@ -3,7 +3,8 @@
 import { unreachable } from '#base/assert.ts'
 import type { GuestDocument, GuestSpec, GuestStatus } from '#kinds/guest/schema.ts'
 import type { VolumeDocument, VolumeSpec } from '#kinds/volume/schema.ts'
-import type { MachineObserved, MachineStep } from './plan.ts'
+import type { MachineObserved } from './observed.ts'
+import type { MachineStep } from './plan.ts'
 
 export function foreseeMachine(seen: MachineObserved, step: MachineStep): MachineObserved {
   switch (step.do) {

@@ -7,7 +7,7 @@ import type { GuestDocument } from '#kinds/guest/schema.ts'
 import type { ImageDocument } from '#kinds/image/schema.ts'
 import type { NetworkDocument } from '#kinds/network/schema.ts'
 import type { VolumeDocument } from '#kinds/volume/schema.ts'
-import type { Allocation, MachineObserved } from './plan.ts'
+import type { Allocation, MachineObserved } from './observed.ts'
 import type { MachineDocument } from './schema.ts'
 
 /** What observing and acting need of the controller's view; the replica offers it, rehearsals fake it. */

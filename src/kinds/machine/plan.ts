@@ -9,35 +9,14 @@
 import { same } from '#base/json.ts'
 import { proceed, reason, settled, wait, type Hold, type Plan } from '#model/plan.ts'
 import { place, type Refusal } from '#engines/placement/place.ts'
-import type { Ask, Candidate } from '#engines/placement/rule.ts'
+import type { Ask } from '#engines/placement/rule.ts'
 import type { GuestDocument, GuestSpec } from '#kinds/guest/schema.ts'
 import type { ImageDocument } from '#kinds/image/schema.ts'
-import type { NetworkDocument } from '#kinds/network/schema.ts'
-import type { VolumeDocument, VolumeSpec } from '#kinds/volume/schema.ts'
+import type { VolumeSpec } from '#kinds/volume/schema.ts'
 import { limits } from '#model/limits.ts'
 import { guestClaims, guestSpecOf, needsBoot } from './body.ts'
-import type { MachineDocument, MachineSpec } from './schema.ts'
-
-export type MachineObserved = {
-  readonly machine: MachineDocument
-  /** Since when its host has not answered, as people read it; null: it answers. */
-  readonly hostSilentSince: string | null
-  readonly image: ImageDocument | null
-  readonly bootVolume: VolumeDocument | null
-  /** The further disks of the wish, in its order; null: no such volume. */
-  readonly disks: readonly (VolumeDocument | null)[]
-  /** The networks of the NICs, in their order; null: no such network. */
-  readonly networks: readonly (NetworkDocument | null)[]
-  readonly guest: GuestDocument | null
-  /** What the host has given this machine so far, in its allocation. */
-  readonly allocated: Allocation | null
-  /** What its host has still to give; null while it has no host or the host is not known. */
-  readonly room: Allocation | null
-  /** Hosts to choose from; looked up only while it has none. */
-  readonly candidates: readonly Candidate[]
-}
-
-export type Allocation = { readonly cpus: number; readonly memoryMib: number }
+import type { Allocation, MachineObserved } from './observed.ts'
+import type { MachineSpec } from './schema.ts'
 
 export type MachineStep =
   | {

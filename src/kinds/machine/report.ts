@@ -3,7 +3,8 @@
 import { unreachable } from '#base/assert.ts'
 import type { Plan } from '#model/plan.ts'
 import { needsBoot } from './body.ts'
-import type { MachineObserved, MachineStep } from './plan.ts'
+import type { MachineObserved } from './observed.ts'
+import type { MachineStep } from './plan.ts'
 import type { MachineSpec, MachineStatus } from './schema.ts'
 
 export function reportMachine(

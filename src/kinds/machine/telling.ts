@@ -4,7 +4,8 @@ import { unreachable } from '#base/assert.ts'
 import type { StepCode } from '#model/catalogue/steps.ts'
 import type { Facts } from '#model/sentence.ts'
 import type { GuestSpec } from '#kinds/guest/schema.ts'
-import type { MachineObserved, MachineStep } from './plan.ts'
+import type { MachineObserved } from './observed.ts'
+import type { MachineStep } from './plan.ts'
 
 export type ToldStep = { readonly code: StepCode; readonly facts: Facts }
 

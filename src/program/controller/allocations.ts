@@ -10,7 +10,7 @@ import type { Change } from '#drivers/store/port.ts'
 import type { Candidate } from '#engines/placement/rule.ts'
 import type { DatastoreDocument } from '#kinds/datastore/schema.ts'
 import type { HostDocument } from '#kinds/host/schema.ts'
-import type { Allocation } from '#kinds/machine/plan.ts'
+import type { Allocation } from '#kinds/machine/observed.ts'
 import type { Allocations } from '#kinds/machine/observe.ts'
 import type { Replica, Seen } from '#runtime/replica.ts'
 import { put } from './documents.ts'
@@ -68,7 +68,7 @@ export class HostAllocations implements Allocations {
     const stored = this.#stored(host)
     const { [machine]: _, ...others } = this.#sharesOf(host)
     const shares = allocation === null ? others : { ...others, [machine]: allocation }
-    const document = stored?.document ?? blank(host)
+    const document = stored?.document ?? allocationDocument(host)
     return [put({ ...document, spec: { shares } }, stored?.revision ?? 0)]
   }
 
@@ -126,7 +126,8 @@ export class HostAllocations implements Allocations {
   }
 }
 
-const blank = (host: string): AllocationDocument => ({
+/** The entry of one host with these shares; a new host has none. */
+export const allocationDocument = (host: string, shares: Shares = {}): AllocationDocument => ({
   kind: 'allocation',
   id: host,
   name: host,
@@ -140,6 +141,6 @@ const blank = (host: string): AllocationDocument => ({
   deletingAtMs: null,
   owner: null,
   host: null,
-  spec: { shares: {} },
+  spec: { shares },
   status: {},
 })

@@ -25,6 +25,7 @@ import { Outbox } from './outbox.ts'
 import { rehearseWith } from './rehearse.ts'
 import { Reports } from './reports.ts'
 import { plant } from './seeds.ts'
+import { ProjectUsage } from './usage.ts'
 import { carriedKinds, Sessions } from './sessions.ts'
 
 export type ControllerPorts = {
@@ -84,6 +85,7 @@ type Parts = ReturnType<typeof assemble>
 
 function assemble(ports: ControllerPorts, options: ControllerOptions, replica: Replica) {
   const { clock, ledger, newId } = ports
+  new ProjectUsage(replica, clock).follow()
   const chronicle = new Chronicle(ledger, clock, newId)
   const allocations = new HostAllocations(replica)
   const hosts = new Hosts({ replica, clock, allocations, chronicle })
@@ -141,6 +143,8 @@ function wakeUnassigned(replica: Replica, queues: { readonly volume: WorkQueue; 
 function indexed(replica: Replica): Replica {
   replica.index('guest-of', 'guest', ({ owner }) => (owner === null ? [] : [owner]))
   replica.index('volume-of', 'volume', ({ owner }) => (owner === null ? [] : [owner]))
+  replica.index('machine-in', 'machine', ({ project }) => [project ?? ''])
+  replica.index('volume-in', 'volume', ({ project }) => [project ?? ''])
   replica.index('machines-naming', 'machine', namesOf)
   replica.index('machines-on', 'machine', ({ host }) => [host ?? ''])
   replica.index('unassigned', 'volume', ({ host }) => (host === null ? ['volume'] : []))

@@ -1,0 +1,29 @@
+/** What a machine's planner is shown of the world. */
+
+import type { Candidate } from '#engines/placement/rule.ts'
+import type { GuestDocument } from '#kinds/guest/schema.ts'
+import type { ImageDocument } from '#kinds/image/schema.ts'
+import type { NetworkDocument } from '#kinds/network/schema.ts'
+import type { VolumeDocument } from '#kinds/volume/schema.ts'
+import type { MachineDocument } from './schema.ts'
+
+export type MachineObserved = {
+  readonly machine: MachineDocument
+  /** Since when its host has not answered, as people read it; null: it answers. */
+  readonly hostSilentSince: string | null
+  readonly image: ImageDocument | null
+  readonly bootVolume: VolumeDocument | null
+  /** The further disks of the wish, in its order; null: no such volume. */
+  readonly disks: readonly (VolumeDocument | null)[]
+  /** The networks of the NICs, in their order; null: no such network. */
+  readonly networks: readonly (NetworkDocument | null)[]
+  readonly guest: GuestDocument | null
+  /** What the host has given this machine so far, in its allocation. */
+  readonly allocated: Allocation | null
+  /** What its host has still to give; null while it has no host or the host is not known. */
+  readonly room: Allocation | null
+  /** Hosts to choose from; looked up only while it has none. */
+  readonly candidates: readonly Candidate[]
+}
+
+export type Allocation = { readonly cpus: number; readonly memoryMib: number }
