@@ -79,6 +79,10 @@ async function startDecant(data: string, ...more: readonly string[]): Promise<Ch
 
 async function decantIdle(folder: string, seconds: number): Promise<Idle> {
   const data = join(folder, 'decant')
+  // The first start builds an image and compiles the code; idle is what every later one is.
+  const first = await startDecant(data)
+  first.kill('SIGTERM')
+  await once(first, 'exit')
   const child = await startDecant(data)
   try {
     return await idleOf(child.pid ?? 0, seconds)
