@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { hostname, networkInterfaces } from 'node:os'
 import { join } from 'node:path'
+import { Server as TlsServer } from 'node:tls'
 import { openApi } from '#api/open.ts'
 import { x509Certificates } from '#drivers/certificates/x509/authority.ts'
 import type { Authority } from '#drivers/certificates/port.ts'
@@ -13,6 +14,7 @@ import { openLinkServer } from '#drivers/link/http2/server.ts'
 import { openSqliteStore } from '#drivers/store/sqlite/store.ts'
 import { runController, type Controller } from '#program/controller/controller.ts'
 import { listenTo } from './door.ts'
+import { everyDay } from './freshness.ts'
 import { layoutOf } from './layout.ts'
 import type { ControllerOrder } from './orders.ts'
 import { simulated } from './simulated.ts'
@@ -37,16 +39,21 @@ const namesFor = ({ address, isSecure }: ControllerOrder) => [
 
 const asHost = (name: string) => (name.includes(':') ? `[${name}]` : name)
 
+/** The API's own certificate, renewed when it is due; nothing where plain HTTP is served. */
+async function tlsOf(order: ControllerOrder, authority: Authority, folder: string) {
+  if (!order.isSecure) return undefined
+  const purpose = { purpose: 'api', names: namesFor(order) } as const
+  const { key, certificate } = await authority.ensure(join(folder, 'api.pem'), purpose)
+  return { key, cert: certificate }
+}
+
 async function openDoor(order: ControllerOrder, { desk }: Controller, authority: Authority, folder: string) {
-  const names = namesFor(order)
-  const tls = order.isSecure
-    ? await authority.ensure(join(folder, 'api.pem'), { purpose: 'api', names })
-    : undefined
+  const tls = await tlsOf(order, authority, folder)
   return await openApi(desk, {
-    allowedHosts: names.map(asHost),
+    allowedHosts: namesFor(order).map(asHost),
     localTokenHash: order.tokenHash,
     log,
-    ...(tls === undefined ? {} : { tls: { key: tls.key, cert: tls.certificate } }),
+    ...(tls === undefined ? {} : { tls }),
   })
 }
 
@@ -57,8 +64,8 @@ tether<ControllerOrder>(async (order, tell): Promise<Running> => {
   const store = await openSqliteStore({ folder })
   const ledger = await openSqliteLedger({ folder })
   const simulation = order.simulation === null ? undefined : simulated(order.simulation, log)
-  const credentials = await authority.ensure(join(folder, 'link.pem'), { purpose: 'controller' })
-  const link = simulation?.link ?? (await openLinkServer({ path, credentials }))
+  const linkCredentials = () => authority.ensure(join(folder, 'link.pem'), { purpose: 'controller' })
+  const link = simulation?.link ?? (await openLinkServer({ path, credentials: await linkCredentials() }))
   const controller = await runController(
     { store, ledger, link, clock: realClock, newId: randomUUID, log },
     { version, host: simulation === undefined ? order.host : null, withHello: order.makesHello },
@@ -66,6 +73,11 @@ tether<ControllerOrder>(async (order, tell): Promise<Running> => {
   await simulation?.begin(controller.desk)
   const api = await openDoor(order, controller, authority, folder)
   await listenTo(api.server, order.address, order.port)
+  const stopRenewing = everyDay(async () => {
+    if ('renew' in link) link.renew(await linkCredentials())
+    const tls = await tlsOf(order, authority, folder)
+    if (tls !== undefined && api.server instanceof TlsServer) api.server.setSecureContext(tls)
+  }, log)
   await tell({
     say: 'ready',
     isFirstStart,
@@ -74,6 +86,7 @@ tether<ControllerOrder>(async (order, tell): Promise<Running> => {
   })
   return {
     close: async () => {
+      stopRenewing()
       await api.close()
       await simulation?.close()
       await controller.stop()

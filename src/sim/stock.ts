@@ -1,7 +1,6 @@
 /** What a simulated fleet starts with: hosts that answer and machines that run, as the planners would have made them. */
 
 import { randomFrom, wholeFrom } from '#base/random.ts'
-import type { Document } from '#model/document.ts'
 import type { Change } from '#drivers/store/port.ts'
 import { host as hostKind, type HostDocument } from '#kinds/host/schema.ts'
 import { image as imageKind, type ImageDocument } from '#kinds/image/schema.ts'
