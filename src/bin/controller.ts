@@ -11,6 +11,8 @@ import type { Authority } from '#drivers/certificates/port.ts'
 import { realClock } from '#drivers/clock/real/clock.ts'
 import { openSqliteLedger } from '#drivers/ledger/sqlite/ledger.ts'
 import { openLinkServer } from '#drivers/link/http2/server.ts'
+import type { LinkServer } from '#drivers/link/port.ts'
+import { present } from '#base/assert.ts'
 import { openSqliteStore } from '#drivers/store/sqlite/store.ts'
 import { runController, type Controller } from '#program/controller/controller.ts'
 import { listenTo } from './door.ts'
@@ -65,7 +67,8 @@ tether<ControllerOrder>(async (order, tell): Promise<Running> => {
   const ledger = await openSqliteLedger({ folder })
   const simulation = order.simulation === null ? undefined : simulated(order.simulation, log)
   const linkCredentials = () => authority.ensure(join(folder, 'link.pem'), { purpose: 'controller' })
-  const link = simulation?.link ?? (await openLinkServer({ path, credentials: await linkCredentials() }))
+  const real = simulation ? null : await openLinkServer({ path, credentials: await linkCredentials() })
+  const link: LinkServer = simulation?.link ?? present(real, 'one of the two links is open')
   const controller = await runController(
     { store, ledger, link, clock: realClock, newId: randomUUID, log },
     { version, host: simulation === undefined ? order.host : null, withHello: order.makesHello },
@@ -74,7 +77,7 @@ tether<ControllerOrder>(async (order, tell): Promise<Running> => {
   const api = await openDoor(order, controller, authority, folder)
   await listenTo(api.server, order.address, order.port)
   const stopRenewing = everyDay(async () => {
-    if ('renew' in link) link.renew(await linkCredentials())
+    real?.renew(await linkCredentials())
     const tls = await tlsOf(order, authority, folder)
     if (tls !== undefined && api.server instanceof TlsServer) api.server.setSecureContext(tls)
   }, log)
