@@ -13,7 +13,7 @@ export const words = {
   signedOut: s('You are not signed in.', '로그인하지 않았습니다.'),
   howToSignIn: s(
     'Open the sign-in link that Decant printed at start, or make a new one on its machine: ./decant login',
-    '시작할 때 표시된 로그인 링크를 여십시오. 새 링크는 그 머신에서 만듭니다: ./decant login',
+    '시작할 때 표시된 로그인 링크를 여십시오. 새 링크는 Decant가 실행 중인 컴퓨터에서 만듭니다: ./decant login',
   ),
   signIn: s('Sign in', '로그인'),
   signInWhy: s(

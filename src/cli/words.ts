@@ -19,11 +19,11 @@ export const words = {
   'flag-value': s('`{flag}` needs a value: {value}', '`{flag}`에는 값이 필요합니다: {value}'),
   'flag-switch': s(
     '`{flag}` is true or false, not `{value}`',
-    '`{flag}`은(는) true 또는 false입니다: `{value}`',
+    '`{flag}`은(는) true 또는 false여야 합니다: `{value}`',
   ),
   'flag-choice': s(
     '`{flag}` is one of {choices}, not `{value}`',
-    '`{flag}`은(는) {choices} 중 하나입니다: `{value}`',
+    '`{flag}`은(는) {choices} 중 하나여야 합니다: `{value}`',
   ),
   'flag-read': s('`{flag}` is {wanted}, not `{value}`', '`{flag}`은(는) {wanted}이어야 합니다: `{value}`'),
   'operand-missing': s('{what} is missing', '{what}이(가) 없습니다'),

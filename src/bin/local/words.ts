@@ -39,10 +39,10 @@ const words = {
   ),
   removed: s('Removed {path}', '{path} 삭제'),
   kept: s('Kept: {what}', '남긴 것: {what}'),
-  'kept-checkout': s('the checkout {path} with its node_modules', '체크아웃 {path}와 그 안의 node_modules'),
+  'kept-checkout': s('the checkout {path} with its node_modules', '체크아웃 {path} 및 그 안의 node_modules'),
   'kept-packages': s(
     'Debian packages that others may need: {packages}',
-    '다른 곳에서도 쓸 수 있는 데비안 패키지: {packages}',
+    '다른 곳에서도 쓸 수 있는 Debian 패키지: {packages}',
   ),
   'kept-strange': s('{path}: it is not ours', '{path}: Decant의 것이 아닙니다'),
   'store-backed-up': s(
@@ -55,7 +55,7 @@ const words = {
   ),
   'store-whole': s(
     '{file} is whole: revision {revision}, {entries} entries, {claims} claims',
-    '{file}은(는) 온전합니다: 리비전 {revision}, 항목 {entries}개, 클레임 {claims}개',
+    '{file}은(는) 온전합니다: 리비전 {revision}, 항목 {entries}개, 점유 {claims}개',
   ),
   nothing: s('nothing', '없음'),
 } as const satisfies Record<string, Sentence>

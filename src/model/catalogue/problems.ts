@@ -103,7 +103,7 @@ export const problems = {
     exit: 2,
     retry: 'never',
     title: s('The method is not allowed here', '허용되지 않는 메서드입니다'),
-    detail: s('{method} is not allowed on this address.', '이 주소에서 {method}는 허용되지 않습니다.'),
+    detail: s('{method} is not allowed on this address.', '이 주소에서는 {method} 메서드를 쓸 수 없습니다.'),
     advice: mendRequest,
   },
   'request/host': {
@@ -124,7 +124,7 @@ export const problems = {
     title: s('It has changed meanwhile', '그 사이에 변경되었습니다'),
     detail: s(
       '{kind} {name} is at generation {generation}, not the one the request expects.',
-      '{kind} {name}의 세대는 {generation}이며 요청이 기대한 것과 다릅니다.',
+      '{kind} {name}의 세대는 {generation}이며, 요청이 예상한 세대와 다릅니다.',
     ),
     advice: s('Read it again and repeat the change.', '다시 읽은 뒤 변경을 반복하십시오.'),
   },
@@ -159,7 +159,7 @@ export const problems = {
     status: 504,
     exit: 6,
     retry: 'later',
-    title: s('It did not come true in time', '제시간에 이루어지지 않았습니다'),
+    title: s('It did not come true in time', '시간 안에 완료되지 않았습니다'),
     detail: s(
       '{kind} {name} is not as waited for after {seconds} seconds.',
       '{kind} {name}이(가) {seconds}초 안에 기대한 상태가 되지 않았습니다.',
@@ -189,8 +189,8 @@ export const problems = {
       '토큰, 세션 또는 링크가 없거나 이미 쓰였거나 만료되었습니다.',
     ),
     advice: s(
-      'Ask for a new one: `decant login` on the machine itself.',
-      '새로 받으십시오: 이 머신에서 `decant login`.',
+      'Ask for a new one: `decant login` on the computer that Decant runs on.',
+      'Decant가 실행 중인 컴퓨터에서 `decant login`으로 새로 받으십시오.',
     ),
   },
   'auth/forbidden': {
@@ -299,9 +299,9 @@ export const problems = {
     status: 405,
     exit: 3,
     retry: 'never',
-    title: s('Decant itself writes this', 'Decant만 쓸 수 있습니다'),
-    detail: s('{kind} objects are written by Decant itself.', '{kind} 객체는 Decant만 씁니다.'),
-    advice: s('Change what it serves instead.', '이것이 섬기는 객체를 바꾸십시오.'),
+    title: s('Decant itself writes this', 'Decant가 직접 기록하는 객체입니다'),
+    detail: s('{kind} objects are written by Decant itself.', '{kind} 객체는 Decant만 기록합니다.'),
+    advice: s('Change what it serves instead.', '이 객체의 바탕이 되는 객체를 바꾸십시오.'),
   },
   'quota/exceeded': {
     status: 409,
@@ -314,7 +314,7 @@ export const problems = {
     ),
     advice: s(
       'Delete something, or ask for more quota.',
-      '무언가를 삭제하거나 할당량을 늘려 달라고 하십시오.',
+      '쓰지 않는 것을 삭제하거나 할당량을 늘려 달라고 하십시오.',
     ),
   },
 
@@ -372,7 +372,7 @@ export const problems = {
       'Changes after revision {revision} are no longer kept.',
       '리비전 {revision} 이후의 변경 기록이 남아 있지 않습니다.',
     ),
-    advice: s('List again and watch from there.', '목록을 다시 읽고 거기서부터 지켜보십시오.'),
+    advice: s('List again and watch from there.', '목록을 다시 읽고 그 시점부터 이어서 보십시오.'),
   },
   'store/corrupt': {
     status: 503,
@@ -392,7 +392,7 @@ export const problems = {
     title: s('The store was written by a newer Decant', '더 새로운 Decant가 쓴 저장소입니다'),
     detail: s(
       'The store has schema {found}; this Decant knows {known}.',
-      '저장소 스키마는 {found}, 이 Decant는 {known}까지 압니다.',
+      '저장소 스키마는 {found}인데 이 Decant는 {known}까지 지원합니다.',
     ),
     advice: s(
       'Start the newer Decant, or restore an older backup.',
@@ -472,7 +472,7 @@ export const problems = {
     status: 404,
     exit: 4,
     retry: 'never',
-    title: s('There is no store there', '그곳에 저장소가 없습니다'),
+    title: s('There is no store there', '해당 경로에 저장소가 없습니다'),
     detail: s('There is no store at {path}.', '{path}에 저장소가 없습니다.'),
     advice: s('Check the path.', '경로를 확인하십시오.'),
   },
@@ -496,7 +496,7 @@ export const problems = {
     title: s('The order is out of date', '오래된 지시입니다'),
     detail: s(
       'The host has already seen epoch {seen}; this order has {given}.',
-      '호스트는 이미 에포크 {seen}을(를) 보았고 이 지시는 {given}입니다.',
+      '호스트는 이미 에포크 {seen}을(를) 받았는데 이 지시는 에포크 {given}입니다.',
     ),
     advice: s(
       'Nothing was done. Read the present state again.',
@@ -542,10 +542,10 @@ export const problems = {
     status: 409,
     exit: 3,
     retry: 'never',
-    title: s('The process is not provably ours', '우리 프로세스라고 증명할 수 없습니다'),
+    title: s('The process is not provably ours', 'Decant의 프로세스인지 확인할 수 없습니다'),
     detail: s(
       'Process {pid} is not provably this guest; it was left alone.',
-      '프로세스 {pid}이(가) 이 게스트라고 증명되지 않아 그대로 두었습니다.',
+      '프로세스 {pid}이(가) 이 게스트인지 확인할 수 없어 그대로 두었습니다.',
     ),
     advice: s('Look at that process by hand.', '해당 프로세스를 직접 확인하십시오.'),
   },
@@ -596,7 +596,10 @@ export const problems = {
     retry: 'never',
     title: s('The image is not acceptable', '받아들일 수 없는 이미지입니다'),
     detail: s('The image was refused: {why}.', '이미지를 거부했습니다: {why}.'),
-    advice: s('Convert it to a plain qcow2 or raw image first.', '먼저 단순한 qcow2나 raw로 변환하십시오.'),
+    advice: s(
+      'Convert it to a plain qcow2 or raw image first.',
+      '먼저 일반 qcow2나 raw 이미지로 변환하십시오.',
+    ),
   },
   'image/content-missing': {
     status: 409,
@@ -613,7 +616,7 @@ export const problems = {
     title: s('The image takes no content now', '이미지가 내용을 받을 수 없는 상태입니다'),
     detail: s(
       'Image {name} is {state}; its content can be sent only once, while it waits for it.',
-      '이미지 {name}의 상태는 {state}입니다. 내용은 기다리는 동안 한 번만 보낼 수 있습니다.',
+      '이미지 {name}의 상태는 {state}입니다. 내용은 업로드를 기다리는 동안 한 번만 보낼 수 있습니다.',
     ),
     advice: s('Create a new image for another content.', '다른 내용에는 새 이미지를 만드십시오.'),
   },
@@ -624,7 +627,7 @@ export const problems = {
     title: s('The checksum does not match', '체크섬이 다릅니다'),
     detail: s(
       'The content has SHA-256 {found}, but {wanted} was stated.',
-      '내용의 SHA-256은 {found}인데 {wanted}(으)로 명시되었습니다.',
+      '내용의 SHA-256은 {found}인데 지정된 값은 {wanted}입니다.',
     ),
     advice: s('Check the file and upload it again.', '파일을 확인하고 다시 업로드하십시오.'),
   },
@@ -676,7 +679,7 @@ export const problems = {
     exit: 6,
     retry: 'later',
     title: s('The connection was lost', '연결이 끊겼습니다'),
-    detail: s('The connection to {peer} was lost.', '{peer}와의 연결이 끊겼습니다.'),
+    detail: s('The connection to {peer} was lost.', '{peer} 연결이 끊겼습니다.'),
     advice: tryLater,
   },
   'certificate/damaged': {
@@ -690,7 +693,7 @@ export const problems = {
     ),
     advice: s(
       'Restore the file from a backup. Without one, move it away: a new authority is made, which people must trust anew and hosts be invited to again.',
-      '백업에서 파일을 복구하십시오. 백업이 없으면 파일을 옮기십시오. 새 인증 기관이 만들어지며, 다시 신뢰하고 호스트를 다시 초대해야 합니다.',
+      '백업에서 파일을 복구하십시오. 백업이 없으면 파일을 옮기십시오. 그러면 새 인증 기관이 만들어지며, 사용자는 이를 새로 신뢰하고 호스트는 다시 초대해야 합니다.',
     ),
   },
   'certificate/refused': {
@@ -757,7 +760,10 @@ export const problems = {
     retry: 'never',
     title: s('A setting is not acceptable', '설정이 올바르지 않습니다'),
     detail: s('{setting}: {why}', '{setting}: {why}'),
-    advice: s('`decant help` lists the settings.', '`decant help`에 설정 목록이 있습니다.'),
+    advice: s(
+      '`npm start -- --help` lists the settings; `decant help` those of the command line.',
+      '`npm start -- --help`에 설정 목록이, `decant help`에 명령줄 설정이 있습니다.',
+    ),
   },
   'usage/unknown': {
     status: 400,
@@ -785,7 +791,7 @@ export const problems = {
     title: s('A fault in Decant', 'Decant의 결함입니다'),
     detail: s(
       'Something in Decant broke its own promise; it is in the log as {id}.',
-      'Decant 내부의 약속이 깨졌습니다. 로그에 {id}(으)로 남아 있습니다.',
+      'Decant 안에서 있어서는 안 될 일이 일어났습니다. 로그에 {id}(으)로 남아 있습니다.',
     ),
     advice: s('Report it with that number.', '그 번호와 함께 알려 주십시오.'),
   },

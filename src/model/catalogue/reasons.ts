@@ -11,7 +11,7 @@ export const reasons = {
   'machine/no-host': s('No host can take it: {rejected}', '받을 수 있는 호스트가 없습니다: {rejected}'),
   'machine/no-room': s(
     'Host {host} has no room for what it wishes more; it goes on with what it has',
-    '호스트 {host}에 더 줄 여유가 없어 지금 가진 만큼으로 계속합니다',
+    '호스트 {host}에 여유가 없어 늘리지 못하고 지금 크기로 계속합니다',
   ),
   'machine/no-hosts': s('The pool has no host yet', '풀에 호스트가 아직 없습니다'),
   'machine/volume-not-ready': s(
@@ -34,8 +34,8 @@ export const reasons = {
     '호스트 {host}이(가) {since}부터 응답하지 않습니다. 게스트는 계속 실행 중일 수 있습니다',
   ),
   'machine/restart-required': s(
-    '{fields} take effect at the next start',
-    '{fields}은(는) 다음 시작 때 적용됩니다',
+    'Takes effect at the next start: {fields}',
+    '다음 시작 때 적용됩니다: {fields}',
   ),
   'machine/not-running': s('The machine does not run', '머신이 실행 중이 아닙니다'),
   'machine/not-paused': s('The machine is not paused', '머신이 일시 정지 상태가 아닙니다'),
@@ -43,7 +43,7 @@ export const reasons = {
   // Guest
   'guest/epoch-stale': s(
     'A newer body of this machine exists (epoch {seen})',
-    '이 머신의 더 새로운 몸이 있습니다(에포크 {seen})',
+    '이 머신의 더 새로운 게스트가 있습니다(에포크 {seen})',
   ),
   'guest/volume-not-ready': s(
     'Volume {volume} is not ready on this host',
@@ -68,7 +68,7 @@ export const reasons = {
   ),
   'guest/crashed': s(
     'The guest crashed and its policy is not to start it again',
-    '게스트가 비정상 종료했고 정책상 다시 시작하지 않습니다',
+    '게스트가 비정상 종료했고, 재시작 정책에 따라 다시 시작하지 않습니다',
   ),
   'guest/spawn-failed': s('QEMU did not start: {why}', 'QEMU를 시작하지 못했습니다: {why}'),
   'guest/port-busy': s(
@@ -77,15 +77,15 @@ export const reasons = {
   ),
   'guest/not-ours': s(
     'Process {pid} is not provably this guest; it is left alone',
-    '프로세스 {pid}이(가) 이 게스트라고 증명되지 않아 그대로 둡니다',
+    '프로세스 {pid}이(가) 이 게스트인지 확인할 수 없어 그대로 둡니다',
   ),
   'guest/unclaimed': s(
     'Nobody wishes this guest here; it runs on until it is adopted or removed',
-    '이 게스트를 원하는 기록이 없습니다. 편입하거나 제거할 때까지 계속 실행됩니다',
+    '이 게스트에 해당하는 머신이 없습니다. 편입하거나 제거할 때까지 계속 실행됩니다',
   ),
   'guest/io-stopped': s(
     'The guest waits because its datastore cannot write',
-    '데이터스토어에 쓸 수 없어 게스트가 기다립니다',
+    '데이터스토어에 기록할 수 없어 게스트가 기다립니다',
   ),
   // Volume, image, datastore, network
   'volume/creating': s('The volume is being created', '볼륨을 만드는 중입니다'),
@@ -105,7 +105,7 @@ export const reasons = {
   ),
   'volume/grow-stopped-only': s(
     'The volume grows when its machine is stopped',
-    '머신이 멈추면 볼륨이 커집니다',
+    '볼륨은 머신이 멈췄을 때 늘어납니다',
   ),
   'volume/failed': s('The datastore refused: {why}', '데이터스토어가 거부했습니다: {why}'),
   'volume/datastore-full': s(
@@ -122,14 +122,14 @@ export const reasons = {
   ),
   'image/no-host': s(
     'No connected host reaches its datastore',
-    '데이터스토어에 닿는 연결된 호스트가 없습니다',
+    '연결된 호스트 중 이 데이터스토어를 쓸 수 있는 것이 없습니다',
   ),
   'datastore/unusable': s('The folder cannot be used: {why}', '폴더를 사용할 수 없습니다: {why}'),
-  'datastore/in-use': s('Volumes or images lie on it', '볼륨이나 이미지가 있습니다'),
+  'datastore/in-use': s('Volumes or images lie on it', '여기에 볼륨이나 이미지가 있습니다'),
   'network/in-use': s('Machine {machine} is on this network', '머신 {machine}이(가) 이 네트워크에 있습니다'),
   'object/host-silent': s(
     'Host {host} does not answer; its part waits',
-    '호스트 {host}이(가) 응답하지 않아 기다립니다',
+    '호스트 {host}이(가) 응답하지 않아 그쪽 작업을 기다립니다',
   ),
   'object/failed': s('The last attempt failed ({code}): {why}', '마지막 시도가 실패했습니다({code}): {why}'),
   'object/owned': s('It belongs to {owner} and goes with it', '{owner}에 딸린 것이며 함께 사라집니다'),
@@ -147,7 +147,7 @@ export const reasons = {
   'placement/cpus': s('{free} virtual CPUs free, {needed} needed', '가상 CPU 여유 {free}, 필요 {needed}'),
   'placement/datastore': s(
     'the host does not reach datastore {datastore}',
-    '호스트가 데이터스토어 {datastore}에 닿지 않습니다',
+    '호스트에서 데이터스토어 {datastore}을(를) 쓸 수 없습니다',
   ),
   'placement/arch': s(
     'the image is for {image}, the host is {host}',
@@ -158,7 +158,7 @@ export const reasons = {
   'host/silent': s('No heartbeat since {since}', '{since}부터 하트비트가 없습니다'),
   'host/tcg': s(
     'This host has no usable KVM: guests are emulated, slowly, and QEMU promises no isolation between them',
-    '이 호스트는 KVM을 쓸 수 없어 느린 에뮬레이션으로 실행하며 QEMU는 게스트 간 격리를 보장하지 않습니다',
+    '이 호스트는 KVM을 쓸 수 없어 느린 에뮬레이션으로 실행하며, QEMU는 게스트 간 격리를 보장하지 않습니다',
   ),
   'host/no-sandbox': s('Guests run without {missing}', '게스트가 {missing} 없이 실행됩니다'),
   'host/has-machines': s('{count} machines are on this host', '이 호스트에 머신이 {count}대 있습니다'),

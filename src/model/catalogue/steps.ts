@@ -31,12 +31,12 @@ export const steps = {
     'Power the guest down, by force after {forceAfterSeconds}s, and start it again',
     '게스트를 종료하고({forceAfterSeconds}초 후 강제) 다시 시작합니다',
   ),
-  'machine/guest-change': s('Tell the guest what is wished', '바뀐 소망을 게스트에 전합니다'),
+  'machine/guest-change': s('Tell the guest what is wished', '바뀐 설정을 게스트에 전합니다'),
   'machine/remove-guest': s(
     'Power the guest off and remove it from host {host}',
     '게스트를 끄고 호스트 {host}에서 제거합니다',
   ),
-  'machine/forget-guest': s('Free its disks and host ports', '디스크와 호스트 포트를 놓아 줍니다'),
+  'machine/forget-guest': s('Free its disks and host ports', '디스크와 호스트 포트의 점유를 풉니다'),
   'machine/delete-volume': s('Delete its boot disk {volume}', '부팅 디스크 {volume}을(를) 삭제합니다'),
   'machine/forget': s('Forget the machine', '머신 기록을 지웁니다'),
 } as const satisfies Record<string, Sentence>
