@@ -1,6 +1,7 @@
 /** `decant down`: stops the machines of this host, gracefully and then by force, and Decant itself. */
 
 import { closeSync, existsSync, rmSync } from 'node:fs'
+import { quantityFrom } from '#base/quantity.ts'
 import { argumentsFrom, noOperands, usage, type Arguments } from '#cli/arguments.ts'
 import type { Context } from '#cli/command.ts'
 import type { Client } from '#client/client.ts'
@@ -13,8 +14,9 @@ import { text } from './words.ts'
 
 export function forceAfter(args: Arguments, context: Context): number {
   const value = args.one('force-after') ?? String(usualForceSeconds)
-  if (/^\d{1,4}$/.test(value) && Number(value) <= 3600) return Number(value)
-  const wanted = 'a number of seconds, at most 3600'
+  const seconds = quantityFrom(value, 'seconds')
+  if (seconds !== undefined && seconds <= 3600) return Math.round(seconds)
+  const wanted = 'a time such as 30s, at most 1h'
   throw usage(context.options.language, 'flag-read', { flag: '--force-after', wanted, value })
 }
 

@@ -6,6 +6,6 @@ export const usualForceSeconds = 30
 
 export const forceFlag: Flag = {
   name: 'force-after',
-  value: 'SECONDS',
-  summary: `How long a guest may take to power down before it is forced (${usualForceSeconds}); 0: at once`,
+  value: '30s',
+  summary: `How long a guest may take to power down before it is forced (${usualForceSeconds}s); 0s: at once`,
 }

@@ -20,7 +20,7 @@ export const localCommands: readonly Command[] = [
     {
       name: 'down',
       summary: s('Stop the machines of this host, and Decant', '이 호스트의 머신과 Decant를 멈춤'),
-      usage: 'down [--force-after SECONDS]',
+      usage: 'down [--force-after 30s]',
       flags: [forceFlag],
     },
     () => import('./down.ts'),
@@ -53,7 +53,7 @@ export const localCommands: readonly Command[] = [
     {
       name: 'uninstall',
       summary: s('Remove every trace of Decant from this machine', '이 머신에서 Decant의 흔적을 모두 제거'),
-      usage: 'uninstall [--yes] [--force-after SECONDS]',
+      usage: 'uninstall [--yes] [--force-after 30s]',
       flags: [forceFlag, yesFlag],
     },
     () => import('./uninstall.ts'),

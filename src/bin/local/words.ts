@@ -16,8 +16,8 @@ const words = {
     '컨트롤러가 응답하지 않아 게스트를 직접 멈춥니다',
   ),
   'goes-on-trying': s(
-    'Decant still runs, because machines run. Say it again, or: decant down --force-after 0',
-    '머신이 실행 중이어서 Decant는 계속 실행됩니다. 다시 시도하거나 decant down --force-after 0을 쓰십시오',
+    'Decant still runs, because machines run. Say it again, or: decant down --force-after 0s',
+    '머신이 실행 중이어서 Decant는 계속 실행됩니다. 다시 시도하거나 decant down --force-after 0s를 쓰십시오',
   ),
   'service-installed': s(
     'Decant is a service now: {unit}. It starts with this host; its machines run on when it is restarted.',

@@ -29,8 +29,12 @@ const text = (value: unknown) => oneLine(String(value ?? ''))
 const subject = ({ kind, name, project }: JsonObject) =>
   `${text(kind)} ${project === null || project === 'default' ? '' : `${text(project)}/`}${text(name)}`
 
-const eventLine = (event: JsonObject, { paper }: Context) =>
-  `${paper.paint('dim', moment(event.atMs))}  ${subject(event)}  ${text(event.text ?? event.type)}`
+function eventLine(event: JsonObject, { paper }: Context): string {
+  const said = text(event.text ?? event.type)
+  // Most sentences begin with what they speak of; it is not said twice.
+  const about = said.startsWith(subject(event)) ? '' : `${subject(event)}  `
+  return `${paper.paint('dim', moment(event.atMs))}  ${about}${said}`
+}
 
 async function sayEvents(items: readonly JsonObject[], context: Context) {
   for (const event of items) {
