@@ -13,7 +13,7 @@ const isLight = argv.some((word) => word === '--help' || word.startsWith('--simu
 await honestly(async () => {
   await ensureDependencies()
   if (!isLight && process.env.DECANT_SIMULATE === undefined) await ensureSystem()
-  return become(lockedNode, [join(checkout, 'src/bin/start.ts'), ...argv], {
+  return become(lockedNode, ['--max-semi-space-size=2', join(checkout, 'src/bin/start.ts'), ...argv], {
     env: {
       ...process.env,
       PATH: pathWithin(),

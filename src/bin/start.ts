@@ -22,6 +22,7 @@ import type { AgentReady, ControllerReady } from './orders.ts'
 import { guestPids, runningMachines } from './pool.ts'
 import { Program } from './program.ts'
 import { problemOf } from './tether.ts'
+import { settleDown } from './thrift.ts'
 import { complain, tell } from './voice.ts'
 
 const checkout = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '')
@@ -147,6 +148,7 @@ async function serve(settings: Settings, ended: Promise<void>) {
     if (!stopping.signal.aborted) {
       await showWayIn(place, client, settings.listen)
       tell(`Decant is ready: ${url}`)
+      settleDown()
     }
     await ended
     if (settings.simulate === undefined) await sayFarewell(client)

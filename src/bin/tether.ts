@@ -5,7 +5,7 @@
 
 import { Problem, problemDocument, story } from '#model/problem.ts'
 import type { Order, Word } from './orders.ts'
-import { keepCompiled } from './thrift.ts'
+import { settleDown } from './thrift.ts'
 
 export type Running = { close(): Promise<void> }
 
@@ -33,7 +33,7 @@ async function stop(running: Promise<Running> | undefined) {
 /** Once it is ready, all that the program usually needs is compiled. */
 const tell = async (word: Word) => {
   await send(word)
-  if (word.say === 'ready') keepCompiled()
+  if (word.say === 'ready') settleDown()
 }
 
 const send = (word: Word) =>

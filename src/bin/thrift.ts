@@ -5,6 +5,8 @@
 
 import { flushCompileCache } from 'node:module'
 import { join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 
 /**
  * Node's words for a small heap: a young generation of 16 MiB a space is more than we need. Not
@@ -25,5 +27,21 @@ export const compiledIn = (folder: string): NodeJS.ProcessEnv => ({
   NODE_COMPILE_CACHE: join(folder, 'compiled'),
 })
 
-/** Writes down what was compiled so far: a program that is killed later has kept it. */
-export const keepCompiled = () => flushCompileCache()
+/** How long after being ready a program is taken to have done what only a start does. */
+const settledMs = 3_000
+
+/**
+ * Called once the program is ready: writes down what was compiled, so that a program that is killed later has
+ * kept it, and a little later gives back the memory that only the start needed.
+ */
+export function settleDown() {
+  flushCompileCache()
+  setTimeout(collect, settledMs).unref()
+}
+
+/** One thorough garbage collection; Node itself would wait until memory is short. */
+function collect() {
+  setFlagsFromString('--expose-gc')
+  const gc = runInNewContext('gc') as (options: object) => void
+  gc({ type: 'major', execution: 'sync', flavor: 'last-resort' })
+}
