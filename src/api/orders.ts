@@ -32,11 +32,13 @@ export type Wanted = {
 }
 
 export function orderFor(room: Room, caller: Caller, wanted: Wanted): Order {
-  const { op, kind, project, verb, repeat } = wanted
+  const { op, kind, project, name, verb, repeat } = wanted
+  // One named by its id may lie elsewhere than the call says; its own project's quota is at stake (I-26).
+  const there = name === undefined ? undefined : seen(room, caller, { kind, project, name })
   return {
     action: `${kind.name}.${op === 'verb' ? verb : op}`,
     kind,
-    project,
+    project: there === undefined ? project : there.document.project,
     isDelete: op === 'delete',
     repeat,
     decide: (around) => {

@@ -248,6 +248,29 @@ test('200 parallel creates hold the quota and the names (I-26, I-27)', async () 
   )
 })
 
+test('one named by its id, from elsewhere, is held to the quota of its own project (I-26)', async () => {
+  await on.close()
+  on = await bench({ fakes: { store: slowly(memoryStore()) } })
+  await plant(on.desk.replica, { kind: 'project', name: 'tight', spec: { quota: { memoryMib: 300 } } })
+  const made = await Promise.all(
+    Array.from({ length: 8 }, (_, at) =>
+      call(on.api, `${machines}?project=tight`, { body: { name: `m-${at}`, spec: { memoryMib: 32 } } }),
+    ),
+  )
+  const got = await Promise.all(
+    made.map((machine) =>
+      call(on.api, `${machines}/${String(machine.at('id'))}`, {
+        method: 'PATCH',
+        body: { spec: { memoryMib: 70 } },
+      }),
+    ),
+  )
+  assert.deepEqual(got.map(({ code }) => code ?? 'done').toSorted(), [
+    'done',
+    ...Array.from({ length: 7 }, () => 'quota/exceeded'),
+  ])
+})
+
 test('the quota holds although another writer wins every other race', async () => {
   const disk = memoryDisk()
   let races = 0
