@@ -14,7 +14,6 @@ import { limits } from '#model/limits.ts'
 import { Problem } from '#model/problem.ts'
 import type { ByteChannel } from '#drivers/link/port.ts'
 import { machine } from '#kinds/machine/schema.ts'
-import type { UserDocument } from '#kinds/user/schema.ts'
 import { holdsRole } from '#model/access.ts'
 import { kindNamed } from '#kinds/registry.ts'
 import { present } from '#base/assert.ts'
@@ -35,6 +34,8 @@ const Wanted = z.strictObject({ type: z.enum(['serial', 'vnc']).default('serial'
 const path = '/api/v1/console'
 const role = 'operator'
 const longestMessage = 1_048_576
+/** How often it is asked whether a console's credential still holds. */
+const pulseMs = 15_000
 const kind = () => present(kindNamed(machine.name), 'machines are a kind')
 
 export const consoleRoute = (room: () => Room): Route => ({
@@ -53,7 +54,7 @@ export const consoleRoute = (room: () => Room): Route => ({
 })
 
 async function ticketFor(room: Room, call: Call): Promise<Answer> {
-  const { caller, query, params, body, route } = call
+  const { caller, query, params, body, route, request } = call
   onlyKnown(query, ['project'])
   const { type } = read(Wanted, body ?? {})
   const address = { kind: kind(), project: projectOf(kind(), query), name: params.name ?? '' }
@@ -61,11 +62,13 @@ async function ticketFor(room: Room, call: Call): Promise<Answer> {
   bodyOf(document)
   const { desk } = room
   const { principal, isNarrowed } = caller
+  const { headers } = request
   const ticket = room.tickets.issue({
     kind: machine.name,
     id: document.id,
     type,
     identity: { principal, isNarrowed },
+    proven: () => identityOfHeaders(room, headers),
   })
   const word = { action: route.action, subject: subjectOf(document), outcome: 'done', detail: type } as const
   await desk.replica.commit([outboxed(recordOf(desk, caller, word))])
@@ -162,20 +165,36 @@ async function bridge(room: Room, webSocket: WebSocket, ticket: Ticket): Promise
   }
 }
 
-/** Calls back when the person of a ticket loses what the ticket was given for. */
-function whileAllowed({ desk }: Room, { id, identity }: Ticket, lost: () => void): () => void {
-  const { user, via } = identity.principal
-  if (via === 'local') return () => {}
-  return desk.replica.onChange((seen) => {
-    if (!seen.some(({ kind }) => kind === 'user' || kind === 'token')) return
-    const person = desk.replica.find('user', null, user)?.document as UserDocument | undefined
-    const project = desk.replica.get(machine.name, id)?.document.project ?? null
-    const isAllowed =
-      person !== undefined &&
-      !person.spec.isDisabled &&
-      holdsRole({ ...identity.principal, bindings: person.spec.bindings }, role, project)
-    if (!isAllowed) lost()
+/** Calls back when the person, or the credential, of a ticket loses what the ticket was given for. */
+function whileAllowed(room: Room, ticket: Ticket, lost: () => void): () => void {
+  const { replica, clock } = room.desk
+  const check = async () => {
+    if (!(await stillMay(room, ticket))) lost()
+  }
+  const stopListening = replica.onChange((seen) => {
+    if (seen.some(({ kind }) => kind === 'user' || kind === 'token')) void check()
   })
+  // A session ends, and a token runs out, without a change that could be heard.
+  const beat = () => {
+    void check()
+    cancel = clock.after(pulseMs, beat)
+  }
+  let cancel = clock.after(pulseMs, beat)
+  return () => {
+    stopListening()
+    cancel()
+  }
+}
+
+async function stillMay({ desk }: Room, { id, proven }: Ticket): Promise<boolean> {
+  const project = desk.replica.get(machine.name, id)?.document.project ?? null
+  try {
+    const now = await proven()
+    return now !== undefined && holdsRole(now.principal, role, project)
+  } catch (error) {
+    // A store that fails for a moment is no reason to end what is already allowed.
+    return error instanceof Problem && error.code.startsWith('store/')
+  }
 }
 
 /** Says why and ends; a socket that is not read would never hear the other side agree. */
@@ -187,7 +206,8 @@ function sendAway(webSocket: WebSocket, code: number, reason: string) {
 /** A close frame carries at most 123 bytes of reason (RFC 6455 §5.5). */
 const closeReason = (text: string) => text.replace(/[^ -~]/g, '?').slice(0, 120)
 
-function channelFor(room: Room, { id, type, identity }: Ticket): Promise<ByteChannel> {
+async function channelFor(room: Room, ticket: Ticket): Promise<ByteChannel> {
+  const { id, type, identity } = ticket
   const stored = room.desk.replica.get(machine.name, id)
   if (stored === undefined) throw new Problem('object/not-found', { kind: machine.name, name: id })
   checkRole(
@@ -196,6 +216,7 @@ function channelFor(room: Room, { id, type, identity }: Ticket): Promise<ByteCha
     stored.document,
     role,
   )
+  if (!(await stillMay(room, ticket))) throw new Problem('auth/forbidden', { role })
   const { host, guest } = bodyOf(stored.document)
   return room.desk.open(host, { open: type, guest })
 }

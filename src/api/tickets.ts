@@ -12,6 +12,8 @@ export type Ticket = {
   readonly id: string
   readonly type: ConsoleType
   readonly identity: Identity
+  /** Who the credential that asked for it proves now; rejects, or gives nothing, once it proves nobody. */
+  readonly proven: () => Promise<Identity | undefined>
   readonly expiresAt: number
 }
 

@@ -153,6 +153,25 @@ test('a console ends when its person may no longer', async () => {
   assert.deepEqual([code, reason.toString()], [1008, 'you may no longer'])
 })
 
+test('a console ends with the token that asked for it', async () => {
+  const whole = await person(on, 'tom', [{ project: 'default', role: 'operator' }])
+  const made = await call(on.api, '/api/v1/tokens', {
+    body: { name: 'toms-other', spec: { user: 'tom' } },
+    token: whole,
+  })
+  const token = String(made.at('secret'))
+  answer = () => echo().channel
+  const socket = connect(String((await ticket(token)).at('address')))
+  await once(socket, 'message')
+  const late = String((await ticket(token)).at('address'))
+  const ended = once(socket, 'close')
+  assert.equal((await call(on.api, '/api/v1/tokens/toms-other', { method: 'DELETE' })).status, 200)
+  const [code, reason] = (await ended) as [number, Buffer]
+  assert.deepEqual([code, reason.toString()], [1008, 'you may no longer'])
+  const [lateCode] = (await once(connect(late), 'close')) as [number]
+  assert.equal(lateCode, 1011, 'nor does a ticket outlive it')
+})
+
 test('a host that does not answer is said in the close', async () => {
   answer = () => {
     throw new Problem('host/silent', { host: 'h' })
