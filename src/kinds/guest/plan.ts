@@ -173,7 +173,7 @@ function begin(wish: GuestSpec, seen: GuestObserved): Plan<GuestStep> {
 
 /** A round sees a start only before or after it was worked on, never meanwhile. */
 function planStarting(wish: GuestSpec, seen: GuestObserved): Plan<GuestStep> {
-  const sinceMs = Math.abs(seen.nowMs - (seen.startedAtMs ?? seen.nowMs))
+  const sinceMs = Math.abs(seen.nowMs - (seen.startedAtMs ?? 0))
   if (wish.power === 'gone' || sinceMs >= startingMs) return end(seen, 'forced')
   return wait('guest/starting', {}, 1_000)
 }
