@@ -6,7 +6,7 @@ import type { FakeGuest } from '#drivers/hypervisor/fake/world.ts'
 import type { Change } from '#drivers/store/port.ts'
 import type { GuestDocument, GuestSpec } from '#kinds/guest/schema.ts'
 import type { HostDocument } from '#kinds/host/schema.ts'
-import type { Allocation } from '#kinds/machine/plan.ts'
+import type { Allocation } from '#kinds/machine/observed.ts'
 import type { Wish as AgentWish } from '#program/agent/wishes.ts'
 import type { Controller } from '#program/controller/controller.ts'
 import type { Seen } from '#runtime/replica.ts'
@@ -37,7 +37,10 @@ export class Invariants {
   readonly #excused = new Set<string>()
   /** The highest boot of a guest that was ever wished to end; what began later may not be ended. */
   readonly #ended = new Map<string, number>()
-  readonly #epochs = new Map<string, { readonly epoch: number; readonly host: string }>()
+  readonly #epochs = new Map<
+    string,
+    { readonly epoch: number; readonly boot: number; readonly host: string }
+  >()
   readonly #offs = new Map<string, number>()
   readonly #acknowledged = new Map<string, Document>()
   readonly #revisions = new Map<string, number>()
@@ -125,10 +128,11 @@ export class Invariants {
     for (const [key, { host: of, pid, guest }] of this.#known) {
       const isHit = name === 'host-cycle' ? of === host : id !== undefined && key === `${host}/${id}`
       if (!isHit) continue
+      const wasAsked = this.#excused.has(`${key} ${pid}`)
       this.#excused.add(`${key} ${pid}`)
       this.#offs.delete(key)
       if (name === 'guest-strange') this.#strange.set(key, this.#center.time.elapsedMs)
-      if (name === 'guest-off' && guest.process === 'running' && !this.#wasAsked(key))
+      if (name === 'guest-off' && guest.process === 'running' && !wasAsked)
         this.#offs.set(key, guest.body.spec.boot)
     }
   }
@@ -200,12 +204,13 @@ export class Invariants {
     this.#began(host, key, guest.body.spec)
   }
 
-  /** A new body: its epoch is above all before, or it is the same body in the same place (I-27). */
-  #began(host: string, key: string, { machine, epoch }: GuestSpec) {
+  /** A new body: its epoch is above all before, or it is the same boot in the same place (I-27). */
+  #began(host: string, key: string, { machine, epoch, boot }: GuestSpec) {
     const last = this.#epochs.get(machine)
-    if (last !== undefined && (epoch < last.epoch || (epoch === last.epoch && host !== last.host)))
-      this.fail('I-27', `${key} began with epoch ${epoch} after ${last.epoch} on ${last.host}`)
-    this.#epochs.set(machine, { epoch, host })
+    const isSame = last !== undefined && epoch === last.epoch && host === last.host && boot === last.boot
+    if (last !== undefined && epoch <= last.epoch && !isSame)
+      this.fail('I-27', `${key} began boot ${boot} with epoch ${epoch} after ${last.epoch} on ${last.host}`)
+    this.#epochs.set(machine, { epoch, host, boot })
   }
 
   #gone() {
@@ -229,10 +234,6 @@ export class Invariants {
     if (body.spec.boot === boot && body.spec.restart !== 'always')
       this.fail('run policy', `${key} powered itself off and runs again without being started`)
     this.#offs.delete(key)
-  }
-
-  #wasAsked(key: string) {
-    return this.#excused.has(`${key} ${this.#known.get(key)?.pid}`)
   }
 
   #act(host: SimHost, { do: act, guest: id, moment }: Act) {

@@ -6,7 +6,7 @@ import type { MachineDocument } from '#kinds/machine/schema.ts'
 import type { Datacenter } from './datacenter.ts'
 
 /** The bound for silence, the pace of looking, and what late messages and slow rounds add. */
-const toldWithinMs = limits.hostSilentMs + 2 * limits.heartbeatMs + 45_000
+const toldWithinMs = limits.hostSilentMs + 2 * limits.heartbeatMs + 20_000
 
 export class Silences {
   readonly #center: Datacenter

@@ -37,7 +37,7 @@ function machineSpec(random: Random, scale: Scale): object {
     power: oneOf(random, ['on', 'on', 'on', 'off', 'paused']),
     forceAfterSeconds: oneOf(random, [0, 5, 20, 60]),
     restart: oneOf(random, ['on-failure', 'on-failure', 'always', 'never']),
-    disks: random() < 0.25 ? [volumeName(random)] : [],
+    disks: random() < 0.4 ? [volumeName(random)] : [],
     nics: random() < 0.7 ? [{ network: 'default', forwards }] : [],
   }
 }
@@ -46,7 +46,8 @@ function machinePatch(random: Random): object {
   const spec = oneOf<() => object>(random, [
     () => ({ cpus: 1 + wholeFrom(random, 4) }),
     () => ({ memoryMib: oneOf(random, [64, 128, 512, 2048]) }),
-    () => ({ disks: random() < 0.5 ? [] : [volumeName(random)] }),
+    () => ({ disks: [] }),
+    () => ({ disks: random() < 0.3 ? [] : [volumeName(random)] }),
     () => ({ diskMib: 512 * (1 + wholeFrom(random, 4)) }),
     () => ({ forceAfterSeconds: wholeFrom(random, 30) }),
     () => ({ restart: oneOf(random, ['on-failure', 'always', 'never']) }),
