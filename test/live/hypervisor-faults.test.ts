@@ -19,7 +19,7 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { realClock } from '#drivers/clock/real/clock.ts'
 import type { Hypervisor, Sight } from '#drivers/hypervisor/port.ts'
-import { processFacts, qemuProcessesWith } from '#drivers/hypervisor/qemu/process.ts'
+import { isQemu, processesWith, processFacts } from '#drivers/hypervisor/qemu/process.ts'
 import { readRecord, writeRecord, type Record } from '#drivers/hypervisor/qemu/record.ts'
 import { bodyOf, liveWorld, never, type LiveWorld } from './hypervisor-world.ts'
 
@@ -108,14 +108,14 @@ test('an agent killed at any moment of a start leaves no process that nobody kno
     await realClock.sleep(100)
     const driver = await world.open()
     const found = await driver.observe(id)
-    const standing = qemuProcessesWith([id])
-    if (found.process === 'running') assert.deepEqual(standing, [found.pid])
+    const standing = processesWith([id])
+    if (found.process === 'running') assert.deepEqual(standing.filter(isQemu), [found.pid])
     else assert.deepEqual([found.process, standing], ['absent', []], `after ${afterMs} ms`)
     await driver.spawn(id, bodyOf(), never)
     assert.equal((await driver.observe(id)).process, 'running')
     await driver.kill(id, never)
     await driver.remove(id, never)
-    assert.deepEqual(qemuProcessesWith([id]), [])
+    assert.deepEqual(processesWith([id]), [])
     await driver.close()
   }
 })
@@ -273,7 +273,7 @@ test('a start that fails says why and leaves nothing behind (I-20)', async (t) =
   const sight = await driver.observe(id)
   assert.equal(sight.process, 'absent')
   assert.match(sight.detail, /qcow2/)
-  assert.deepEqual(qemuProcessesWith([id]), [])
+  assert.deepEqual(processesWith([id]), [])
   for (const folder of readRecord(join(world.folder, id))?.cgroups ?? []) assert.ok(!existsSync(folder))
   await driver.spawn(id, bodyOf(), never)
   assert.equal((await driver.observe(id)).process, 'running')

@@ -4,7 +4,7 @@ import { Problem } from '#model/problem.ts'
 import type { Clock } from '#drivers/clock/port.ts'
 import { type Guest } from './guest.ts'
 import { removeCgroups } from './jail/cgroup.ts'
-import { isSameProcess, processFacts, qemuProcessesWith } from './process.ts'
+import { isQemu, isSameProcess, processesWith, processFacts } from './process.ts'
 
 const quitMs = 2000
 const pauseMs = 5
@@ -51,14 +51,32 @@ async function isGoneWithin(ms: number, pid: number, startTicks: string, clock: 
  * pid written down. It is found by its arguments, proven over QMP, and ended; spawning is asked for again.
  */
 export async function endUnfinished(guest: Guest, clock: Clock): Promise<void> {
-  const { record } = guest
-  if (record === undefined) return
+  if (guest.record === undefined) return
   if (!guest.isAlive) {
-    const [pid] = qemuProcessesWith([guest.id, `${guest.folder}/qemu.pid`])
+    const pid = await unfinishedPid([guest.id, `${guest.folder}/qemu.pid`], clock)
     const startTicks = pid === undefined ? undefined : processFacts(pid)?.startTicks
     if (pid !== undefined && startTicks !== undefined) guest.amend({ pid, startTicks })
   }
-  await endProcess(guest, clock).catch(() => undefined)
+  // It may not listen yet.
+  const deadline = clock.monotonic() + quitMs
+  while (!(await isEnded(guest, clock)) && clock.monotonic() < deadline) await clock.sleep(pauseMs)
+}
+
+const isEnded = (guest: Guest, clock: Clock) =>
+  endProcess(guest, clock).then(
+    () => true,
+    () => false,
+  )
+
+/** The QEMU that was being started. Its jail carries the same words; it becomes QEMU in a moment, or ends. */
+async function unfinishedPid(words: readonly string[], clock: Clock): Promise<number | undefined> {
+  const deadline = clock.monotonic() + quitMs
+  for (;;) {
+    const found = processesWith(words)
+    const pid = found.find(isQemu)
+    if (pid !== undefined || found.length === 0 || clock.monotonic() > deadline) return pid
+    await clock.sleep(pauseMs)
+  }
 }
 
 /** A group empties a moment after its last process ended: the jail's own parent goes last. */

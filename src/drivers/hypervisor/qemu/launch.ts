@@ -4,13 +4,13 @@
  */
 
 import { spawn, type ChildProcess } from 'node:child_process'
-import { closeSync } from 'node:fs'
+import { closeSync, openSync, readSync } from 'node:fs'
 import type { Socket } from 'node:net'
+import { join } from 'node:path'
 import { limits } from '#model/limits.ts'
 import { Problem } from '#model/problem.ts'
 import type { Clock } from '#drivers/clock/port.ts'
 import { lastComplaint, openLog, reclaimFolder } from './folder.ts'
-import { infoDescriptor } from './jail/wrap.ts'
 import { isSameProcess, processFacts } from './process.ts'
 import { Qmp } from './qmp/client.ts'
 import { connectIn } from './socket.ts'
@@ -20,7 +20,7 @@ export type Launch = {
   readonly folder: string
   readonly argv: readonly string[]
   readonly uid: number | null
-  /** Whether the pid is told on a descriptor rather than being that of the child. */
+  /** Whether the pid is told on descriptor 3 rather than being that of the child. */
   readonly tellsPid: boolean
   /** The kernel's command line, set before the machine is built; null where none is loaded. */
   readonly append: string | null
@@ -42,13 +42,14 @@ export async function launch(
   clock: Clock,
   born: (pid: number, startTicks: string) => void,
 ): Promise<Launched> {
-  const child = startProcess(wish)
+  const jailFile = wish.tellsPid ? openSync(join(wish.folder, 'jail.json'), 'w+', 0o600) : undefined
+  const child = startProcess(wish, jailFile)
   const deadline = clock.monotonic() + limits.spawnMs
   let pid = 0
   let startTicks = ''
   let qmp: Qmp | undefined
   try {
-    pid = await pidOf(child, wish)
+    pid = await pidOf(child, jailFile, deadline, clock)
     startTicks = processFacts(pid)?.startTicks ?? ''
     if (startTicks !== '') born(pid, startTicks)
     qmp = new Qmp(await connectSoon(wish.folder, child, deadline, clock), clock)
@@ -61,11 +62,13 @@ export async function launch(
     else child.kill('SIGKILL')
     await ended(child)
     throw new Problem('guest/spawn', { why: whyOf(error, wish.folder) }, { cause: error })
+  } finally {
+    if (jailFile !== undefined) closeSync(jailFile)
   }
 }
 
 /** Detached, in a session of its own and without a pipe to us: it must run on when we die. */
-function startProcess({ argv, folder, tellsPid }: Launch): ChildProcess {
+function startProcess({ argv, folder }: Launch, jailFile: number | undefined): ChildProcess {
   const log = openLog(folder)
   try {
     const [program = '', ...args] = argv
@@ -73,7 +76,7 @@ function startProcess({ argv, folder, tellsPid }: Launch): ChildProcess {
       cwd: folder,
       detached: true,
       env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8' },
-      stdio: ['ignore', 'ignore', log, ...(tellsPid ? (['pipe'] as const) : [])],
+      stdio: ['ignore', 'ignore', log, ...(jailFile === undefined ? [] : [jailFile])],
     })
     child.on('error', () => undefined)
     return child
@@ -82,17 +85,23 @@ function startProcess({ argv, folder, tellsPid }: Launch): ChildProcess {
   }
 }
 
-/** Bubblewrap tells `{"child-pid": 42}` before it becomes the command. */
-async function pidOf(child: ChildProcess, { tellsPid }: Launch): Promise<number> {
+/**
+ * Bubblewrap tells `{"child-pid": 42}` before it becomes the command: into a file, for it ends when it cannot
+ * tell, and its child then waits for ever (an eventfd has no end), whoever was to read it.
+ */
+async function pidOf(child: ChildProcess, jailFile: number | undefined, deadline: number, clock: Clock) {
   const own = child.pid
   if (own === undefined) throw new Problem('tool/missing', { tool: 'setpriv', package: 'util-linux' })
-  if (!tellsPid) return own
-  let said = ''
-  const pipe = child.stdio[infoDescriptor]
-  if (pipe !== null && pipe !== undefined && 'read' in pipe) for await (const bytes of pipe) said += bytes
-  const pid = Number(/"child-pid": *(\d+)/.exec(said)?.[1])
-  if (!(pid > 1)) throw new Error('the jail did not start')
-  return pid
+  if (jailFile === undefined) return own
+  const bytes = Buffer.alloc(256)
+  for (;;) {
+    const isOver = child.exitCode !== null || child.signalCode !== null || clock.monotonic() > deadline
+    const said = bytes.toString('latin1', 0, readSync(jailFile, bytes, 0, bytes.length, 0))
+    const pid = Number(/"child-pid": *(\d+)[^\d]/.exec(said)?.[1])
+    if (pid > 1) return pid
+    if (isOver) throw new Error('the jail did not start')
+    await clock.sleep(retryMs)
+  }
 }
 
 async function connectSoon(folder: string, child: ChildProcess, deadline: number, clock: Clock) {

@@ -37,18 +37,18 @@ export const hostBootId = () => (bootId ??= read('/proc/sys/kernel/random/boot_i
 
 let bootId: string | undefined
 
-/** QEMU processes whose arguments hold all of these words: for one that died before it wrote a pid down. */
-export function qemuProcessesWith(words: readonly string[]): number[] {
+/** Processes whose arguments hold all of these words: for one that was started by an agent that died over it. */
+export function processesWith(words: readonly string[]): number[] {
   return readdirSync('/proc')
     .map(Number)
-    .filter((pid) => pid > 1 && isQemu(pid))
     .filter((pid) => {
-      const given = read(`/proc/${pid}/cmdline`).split('\0')
+      const given = pid > 1 ? read(`/proc/${pid}/cmdline`).split('\0') : []
       return words.every((word) => given.includes(word))
     })
 }
 
-function isQemu(pid: number) {
+/** Whether it is QEMU already, rather than one of the programs that become it. */
+export function isQemu(pid: number) {
   try {
     return basename(readlinkSync(`/proc/${pid}/exe`)).startsWith('qemu-system-')
   } catch {
