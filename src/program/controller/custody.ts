@@ -56,15 +56,18 @@ function observe(
   document: Kept,
   { allocations, isConnected }: CustodyLoop,
 ): CustodyObserved {
-  const reaching = allocations
-    .candidates()
-    .filter(({ isConnected, datastores }) => isConnected && datastores.includes(document.spec.datastore))
-    .map(({ name }) => name)
   return {
     host: document.host,
     isHostConnected: document.host !== null && isConnected(document.host),
     isGone: document.status.state === 'gone',
-    reaching: document.host === null ? reaching : [],
+    reaching: document.host === null ? reachingHosts(document, allocations) : [],
     isImage: kind === 'image',
   }
 }
+
+/** Looked up only for what nobody carries out yet: it goes through every host. */
+const reachingHosts = ({ spec }: Kept, allocations: HostAllocations): string[] =>
+  allocations
+    .candidates()
+    .filter(({ isConnected, datastores }) => isConnected && datastores.includes(spec.datastore))
+    .map(({ name }) => name)
