@@ -65,7 +65,7 @@ export async function together() {
       { host: 'h1', version: 'test' },
     )
   }
-  return { world, disk, notebook, storeDisk, startController, startAgent }
+  return { world, disk, notebook, storeDisk, link, startController, startAgent }
 }
 
 type Controller = Awaited<ReturnType<typeof runController>>

@@ -1,6 +1,7 @@
 /** The two programs joined, on fakes: what a person wishes comes true, whatever is killed. */
 
 import { deepEqual, equal, ok } from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
 import { memoryDisk } from '#drivers/store/memory/store.ts'
 import type { HostDocument } from '#kinds/host/schema.ts'
@@ -104,6 +105,64 @@ test('I-22: when the store is lost, running guests are found, adopted on request
   )
   await agent.stop()
   await again.stop()
+})
+
+test('a host has only its own things adopted: no user, no token, nothing of another host (I-43)', async () => {
+  const { lab, controller, agent } = await running()
+  const { replica } = controller.desk
+  const guest = [...replica.all('guest')][0]!.document
+  await agent.stop()
+  const hello = () => ({ host: 'h1', incarnation: 'evil', version: 'x', have: {} })
+  const door = { hello, down: () => {}, ask: () => Promise.reject(), open: () => Promise.reject() }
+  const uplink = await lab.link.client('h1').connect(door as never, new AbortController().signal)
+  const bindings = [{ project: '*', role: 'admin' }]
+  const { status: _, ...body } = guest
+  const claimed: [string, object][] = [
+    ['user', { ...wished('user', 'mallory', { bindings }), host: 'h1' }],
+    ['token', { ...wished('token', 'key', { user: 'admin' }), host: 'h1' }],
+    ['machine', { ...wished('machine', 'ghost', spec), host: 'h1' }],
+    ['guest', { ...body, id: randomUUID(), name: 'elsewhere', host: 'h2' }],
+    ['guest', { ...body, id: randomUUID(), name: 'Escapes \u001b[2J' }],
+    ['guest', { ...body, id: randomUUID(), name: 'half', spec: { machine: randomUUID() } }],
+    ['volume', { ...body, id: randomUUID(), name: 'other-kind' }],
+    ['guest', { id: randomUUID() }],
+  ]
+  for (const [at, [kind, document]] of claimed.entries()) {
+    const { id } = document as { id: string }
+    uplink.say({ say: 'report', sequence: at + 1, kind, id, generation: 1, status: {}, document } as never)
+  }
+  const own = {
+    ...body,
+    id: randomUUID(),
+    name: 'own',
+    spec: { ...(guest.spec as object), disks: [], nics: [] },
+  }
+  uplink.say({
+    say: 'report',
+    sequence: 99,
+    kind: 'guest',
+    id: own.id,
+    generation: 1,
+    status: {},
+    document: own,
+  } as never)
+  const host = replica.find('host', null, 'h1')!.document
+  await until(controller, host, (seen) => strays(seen) === 1)
+  await controller.desk.act('adopt', host, {})
+  deepEqual(
+    ['mallory', 'key'].map((name) => replica.find(name === 'key' ? 'token' : 'user', null, name)),
+    [undefined, undefined],
+  )
+  deepEqual(
+    [...replica.all('guest')].map(({ document }) => document.name).toSorted(),
+    ['own', guest.name].toSorted(),
+  )
+  equal(
+    [...replica.all('machine')].some(({ document }) => document.name === 'ghost'),
+    false,
+  )
+  uplink.close()
+  await controller.stop()
 })
 
 test('a rehearsal names the steps and the state to come, and changes nothing', async () => {

@@ -1,6 +1,6 @@
 /** Takes in what agents say: statuses into the store when they differ, strays into view for adoption. */
 
-import { isObject, type Json, type JsonObject } from '#base/json.ts'
+import { isObject, type JsonObject } from '#base/json.ts'
 import type { Document } from '#model/document.ts'
 import type { Up } from '#drivers/link/port.ts'
 import type { Change } from '#drivers/store/port.ts'
@@ -12,6 +12,7 @@ import type { Replica } from '#runtime/replica.ts'
 import { created, documentOf, edited } from './documents.ts'
 import type { Hosts } from './hosts.ts'
 import type { Chronicle } from './chronicle.ts'
+import { strayFrom } from './strays.ts'
 
 /** What making a document takes: a new id, and the time. */
 type Making = () => { readonly newId: () => string; readonly nowMs: number }
@@ -24,7 +25,7 @@ export class Reports {
   readonly #chronicle: Chronicle
   readonly #making: Making
   /** Documents that agents hold and the store does not know, by host and id (I-22). */
-  readonly #strays = new Map<string, Map<string, { readonly document: Document; readonly status: Json }>>()
+  readonly #strays = new Map<string, Map<string, Document>>()
 
   constructor(replica: Replica, hosts: Hosts, chronicle: Chronicle, making: Making) {
     this.#replica = replica
@@ -47,10 +48,8 @@ export class Reports {
    * taken, because another has its disk or port by now, stays a stray; its problem is told when it is the only one.
    */
   async adopt(host: string, guest: string | undefined): Promise<string[]> {
-    const strays = this.#strays.get(host) ?? new Map<string, never>()
-    const wanted = [...strays.values()]
-      .map(({ document }) => document)
-      .filter((document) => guest === undefined || belongs(document, guest))
+    const strays = this.#strays.get(host) ?? new Map<string, Document>()
+    const wanted = [...strays.values()].filter((document) => guest === undefined || belongs(document, guest))
     const names: string[] = []
     const refusals: unknown[] = []
     for (const document of wanted) {
@@ -80,16 +79,19 @@ export class Reports {
     return machine?.name ?? document.name
   }
 
-  async #report(host: string, { kind, id, status, document }: Report) {
+  async #report(host: string, report: Report) {
+    const { kind, id, status } = report
     const parsed = kindNamed(kind)?.status.safeParse(status)
     if (parsed === undefined || !parsed.success) return
     if (kind === 'host') return await this.#hostFacts(host, parsed.data)
     if (this.#replica.get(kind, id) !== undefined) {
       await edited(this.#replica, { kind, id }, (now) => accepted(now, host, parsed.data))
-    } else if (isObject(document)) {
-      this.#keepStray(host, document as unknown as Document, status)
-      await this.#showStrays(host)
+      return
     }
+    const stray = strayFrom(host, report)
+    if (stray === undefined) return
+    this.#keepStray(host, stray)
+    await this.#showStrays(host)
   }
 
   /** What an agent says of its host; whether it is connected, and what is given away, we know ourselves. */
@@ -117,24 +119,22 @@ export class Reports {
     )
   }
 
-  #keepStray(host: string, document: Document, status: Json) {
-    const strays = this.#strays.get(host) ?? new Map<string, { document: Document; status: Json }>()
+  #keepStray(host: string, document: Document) {
+    const strays = this.#strays.get(host) ?? new Map<string, Document>()
     this.#strays.set(host, strays)
-    if (strays.size < 4096) strays.set(document.id, { document: { ...document, status }, status })
+    if (strays.size < 4096) strays.set(document.id, document)
   }
 
   async #showStrays(host: string) {
     const stored = this.#replica.find('host', null, host)
     if (stored === undefined) return
-    const guests = [...(this.#strays.get(host)?.values() ?? [])].filter(
-      ({ document }) => document.kind === 'guest',
-    )
-    const unclaimed = guests.slice(0, 1024).map(({ document, status }) => ({
-      guest: document.id,
-      machine: document.name,
-      project: document.project ?? '',
-      pid: (status as unknown as GuestStatus).pid,
-      phase: (status as unknown as GuestStatus).phase,
+    const guests = [...(this.#strays.get(host)?.values() ?? [])].filter(({ kind }) => kind === 'guest')
+    const unclaimed = guests.slice(0, 1024).map(({ id, name, project, status }) => ({
+      guest: id,
+      machine: name,
+      project: project ?? '',
+      pid: (status as GuestStatus).pid,
+      phase: (status as GuestStatus).phase,
     }))
     await edited(this.#replica, stored.document, (now) => ({
       ...now,

@@ -1,0 +1,44 @@
+/**
+ * What an agent says that it keeps and the store does not know (I-22), read at the door: a host speaks for what
+ * stands on it and for nothing else. It cannot have users, tokens or other hosts' things made (I-43).
+ */
+
+import { z } from 'zod'
+import { Description, Labels, Name, type Document } from '#model/document.ts'
+import type { Kind } from '#model/kind.ts'
+import { kindNamed } from '#kinds/registry.ts'
+import type { Up } from '#drivers/link/port.ts'
+import { carriedKinds } from './sessions.ts'
+
+type Report = Extract<Up, { say: 'report' }>
+
+const carried: ReadonlySet<string> = new Set(carriedKinds)
+const moment = z.number().min(0)
+const Id = z.string().regex(/^[0-9a-f-]{36}$/)
+
+const formOf = (kind: Kind, { id }: Report, host: string) =>
+  z.object({
+    kind: z.literal(kind.name),
+    id: Id.refine((said) => said === id),
+    name: Name,
+    project: kind.scope === 'pool' ? z.null() : Name,
+    generation: z.int().min(1),
+    version: z.int().min(1).max(kind.version),
+    createdAtMs: moment,
+    labels: Labels,
+    description: Description,
+    isProtected: z.boolean(),
+    deletingAtMs: moment.nullable(),
+    owner: Id.nullable(),
+    host: z.literal(host),
+    spec: kind.spec,
+  })
+
+/** The document of a report as an adoption may take it; nothing when it is not one of this host's own. */
+export function strayFrom(host: string, report: Report): Document | undefined {
+  const kind = carried.has(report.kind) ? kindNamed(report.kind) : undefined
+  if (kind === undefined) return undefined
+  const read = formOf(kind as Kind, report, host).safeParse(report.document)
+  const status = kind.status.safeParse(report.status)
+  return read.success && status.success ? { ...read.data, status: status.data } : undefined
+}
