@@ -56,5 +56,7 @@ export function problemDocument(problem: Problem, language: Language = 'en'): Pr
 /** Prints an error and what lies beneath it, each text once: `outer: inner: innermost`. */
 export function story(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  return error.cause === undefined ? error.message : `${error.message}: ${story(error.cause)}`
+  if (error.cause === undefined) return error.message
+  // A sentence that goes on has no full stop yet.
+  return `${error.message.replace(/\.$/, '')}: ${story(error.cause)}`
 }

@@ -28,6 +28,7 @@ export const needs = [
       },
   { program: 'qemu-img', package: 'qemu-utils', why: 'makes and converts disks', isEssential: true },
   { program: 'bwrap', package: 'bubblewrap', why: 'puts walls around guests', isEssential: false },
+  { program: 'mke2fs', package: 'e2fsprogs', why: 'makes the file systems of disks', isEssential: true },
   { program: 'setpriv', package: 'util-linux', why: 'gives up rights', isEssential: true },
   { program: 'ip', package: 'iproute2', why: 'prepares networks', isEssential: false },
 ]
@@ -50,36 +51,50 @@ const installArgv = (packages) => [
   ...packages,
 ]
 
-/** The command that people are told; the options above are for scripts. */
-const commandText = (/** @type {readonly string[]} */ packages) =>
-  `sudo apt-get update && sudo apt-get install -y --no-install-recommends ${packages.join(' ')}`
-
-/** How rights are got: nothing before the command, sudo before it, or not at all. */
-async function rights() {
-  if (process.getuid?.() === 0) return { before: [], canAsk: false }
-  if (!isThere('sudo')) return undefined
-  if ((await capture('sudo', ['-n', 'true'])).code === 0) {
-    return { before: ['sudo', '-n', '--'], canAsk: false }
-  }
-  if (process.stdin.isTTY && process.stdout.isTTY) return { before: ['sudo', '--'], canAsk: true }
-  return undefined
+/** What people are told to do; the options above are for scripts. */
+function adviceFor(/** @type {readonly string[]} */ packages) {
+  const isRoot = process.getuid?.() === 0
+  const before = isRoot || !isThere('sudo') ? '' : 'sudo '
+  const install = `${before}apt-get install -y --no-install-recommends ${packages.join(' ')}`
+  const whose = isRoot || before !== '' ? '' : ', as root,'
+  return `This command${whose} installs what is missing; then run the same again:\n  ${before}apt-get update && ${install}`
 }
+
+const sudo = ['sudo', '-n', '--']
+const isSudoOpen = async () => (await capture('sudo', ['-n', 'true'])).code === 0
+
+/** What stands before a command to give it rights: nothing, sudo, or there is no way to rights. */
+async function rights() {
+  if (process.getuid?.() === 0) return []
+  if (!isThere('sudo')) return undefined
+  if (await isSudoOpen()) return sudo
+  if (!process.stdin.isTTY || !process.stdout.isTTY) return undefined
+  say('Installing them needs root; sudo asks for your password:')
+  // Asked once, beforehand: the progress of what follows is written over no prompt.
+  await capture('sudo', ['-v'], { canAsk: true })
+  return (await isSudoOpen()) ? sudo : undefined
+}
+
+/** Fetching is about this much of the whole, in percent. */
+const fetching = 40
 
 /**
  * Runs apt-get with rights and progress.
  *
- * @param {{ before: string[], canAsk: boolean }} how
+ * @param {readonly string[]} before
  * @param {readonly string[]} argv
  * @param {(percent: number, detail: string) => void} progress
  */
-function apt({ before, canAsk }, argv, progress) {
+function apt(before, argv, progress) {
   const [program = '', ...rest] = [...before, 'env', 'DEBIAN_FRONTEND=noninteractive', ...argv]
-  // `pmstatus:package:percent:text` while installing, `dlstatus:item:percent:text` while fetching.
+  // `dlstatus:item:percent:text` while fetching, then `pmstatus:package:percent:text` while installing.
   const onLine = (/** @type {string} */ line) => {
-    const [, percent, text = ''] = /^(?:pm|dl)status:[^:]*:([0-9.]+):(.*)$/.exec(line) ?? []
-    if (percent !== undefined) progress(Number(percent), text.trim())
+    const [, phase, percent, text = ''] = /^(pm|dl)status:[^:]*:([0-9.]+):(.*)$/.exec(line) ?? []
+    if (percent === undefined) return
+    const [from, to] = phase === 'dl' ? [0, fetching] : [fetching, 100]
+    progress(from + ((to - from) * Number(percent)) / 100, text.trim())
   }
-  return capture(program, rest, { onLine, canAsk })
+  return capture(program, rest, { onLine })
 }
 
 /** Whether apt knows where to get each of the packages. */
@@ -91,15 +106,15 @@ async function haveCandidates(/** @type {readonly string[]} */ packages) {
 
 /**
  * @param {readonly string[]} packages
- * @param {{ before: string[], canAsk: boolean }} how
+ * @param {readonly string[]} before
  */
-async function install(packages, how) {
+async function install(packages, before) {
   const update = () =>
     during('Refreshing the list of Debian packages', (progress) =>
-      apt(how, ['apt-get', 'update', '-q'], progress),
+      apt(before, ['apt-get', 'update', '-q'], progress),
     )
   const get = () =>
-    during(`Installing ${packages.join(', ')}`, (progress) => apt(how, installArgv(packages), progress))
+    during(`Installing ${packages.join(', ')}`, (progress) => apt(before, installArgv(packages), progress))
   const isFresh = !(await haveCandidates(packages))
   if (isFresh) await update()
   const first = await get()
@@ -119,12 +134,12 @@ export async function ensureSystem() {
   for (const need of missing)
     say(`Missing: ${need.program} (Debian package ${need.package}), which ${need.why}`)
   const packages = missing.map((need) => need.package)
-  const how = isThere('apt-get') ? await rights() : undefined
-  const { code, output } = how === undefined ? { code: 1, output: '' } : await install(packages, how)
+  const before = isThere('apt-get') ? await rights() : undefined
+  const { code, output } = before === undefined ? { code: 1, output: '' } : await install(packages, before)
   if (code === 0 && missingNeeds().length === 0) return
   if (output !== '') process.stderr.write(`apt-get could not install them:\n${output.trim().slice(-2000)}\n`)
   const essential = missingNeeds().filter(({ isEssential }) => isEssential)
-  const advice = `This command installs what is missing:\n  ${commandText(packages)}`
+  const advice = adviceFor(packages)
   if (essential.length > 0) {
     throw new Failure(
       `Decant cannot run without ${essential.map(({ program }) => program).join(', ')}.`,

@@ -7,12 +7,18 @@ const isTerminal = process.stdout.isTTY === true
 /** @param {string} line */
 export const say = (line) => void process.stdout.write(`${line}\n`)
 
-/** @param {number} sinceMs */
-const elapsed = (sinceMs) => `${((performance.now() - sinceMs) / 1000).toFixed(1)} s`
+/**
+ * @param {number} sinceMs
+ * @param {number} digits
+ */
+const elapsed = (sinceMs, digits = 1) => `${((performance.now() - sinceMs) / 1000).toFixed(digits)} s`
+
+/** How often one who waits is told that something still happens: a terminal's line, a pipe's. */
+const [tickMs, newsMs] = [1000, 15_000]
 
 /**
- * Says what is being done, how far it is, and how long it took. On a terminal the line is rewritten; in
- * a pipe each tenth of the way is a line.
+ * Says what is being done, how far it is, and how long it took. On a terminal the line is rewritten each
+ * second; in a pipe each tenth of the way is a line, and so is every quarter of a minute without one.
  *
  * @template T
  * @param {string} what
@@ -21,17 +27,28 @@ const elapsed = (sinceMs) => `${((performance.now() - sinceMs) / 1000).toFixed(1
  */
 export async function during(what, work) {
   const sinceMs = performance.now()
-  let tenth = -1
+  let [tenth, saidMs, how] = [-1, sinceMs, '']
+  const line = (/** @type {string} */ text) => {
+    saidMs = performance.now()
+    if (isTerminal) process.stdout.write(`\r\u001b[K  ${text}`)
+    else say(`  ${text}`)
+  }
   say(`${what} …`)
-  const result = await work((percent, detail) => {
-    const now = Math.floor(percent / 10)
-    if (isTerminal) process.stdout.write(`\r\u001b[K  ${Math.round(percent)} % ${detail.slice(0, 60)}`)
-    else if (now > tenth) say(`  ${Math.round(percent)} % ${detail}`)
-    tenth = Math.max(tenth, now)
-  })
-  if (isTerminal && tenth >= 0) process.stdout.write('\r\u001b[K')
-  say(`  done in ${elapsed(sinceMs)}`)
-  return result
+  const timer = setInterval(() => {
+    if (isTerminal || performance.now() - saidMs >= newsMs) line(`${elapsed(sinceMs, 0)}${how}`)
+  }, tickMs)
+  try {
+    return await work((percent, detail) => {
+      how = `, ${Math.round(percent)} % ${detail.slice(0, 60)}`
+      const now = Math.floor(percent / 10)
+      if (isTerminal || now > tenth) line(`${elapsed(sinceMs, 0)}${how}`)
+      tenth = Math.max(tenth, now)
+    })
+  } finally {
+    clearInterval(timer)
+    if (isTerminal) process.stdout.write('\r\u001b[K')
+    say(`  took ${elapsed(sinceMs)}`)
+  }
 }
 
 /** A failure that people can mend: what is wrong, and what to do about it. */

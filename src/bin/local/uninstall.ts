@@ -4,17 +4,20 @@ import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs'
 import { argumentsFrom, noOperands } from '#cli/arguments.ts'
 import { isAgreed, yesFlag } from '#cli/ask.ts'
 import type { Context } from '#cli/command.ts'
+import { forgetUids } from '#drivers/hypervisor/qemu/jail/uids.ts'
 import { layoutOf, type Layout } from '../layout.ts'
 import { forceAfter, stopEverything } from './down.ts'
 import { forceFlag } from './flags.ts'
 import { checkout, removeService } from './systemd.ts'
 import { text } from './words.ts'
 
-const packages = ['qemu-system-x86', 'qemu-system-arm', 'qemu-utils', 'bubblewrap']
+const emulator = process.arch === 'arm64' ? 'qemu-system-arm' : 'qemu-system-x86'
+const packages = [emulator, 'qemu-utils', 'bubblewrap', 'e2fsprogs']
 
 /** Removes what we made in the data folder and the folder itself, unless something strange lies in it. */
 function removeData(context: Context, { data, run, controller, agent, link }: Layout): string[] {
   for (const path of [agent, controller, link, run]) rmSync(path, { recursive: true, force: true })
+  if (context.world.isRoot) forgetUids(agent)
   const strange = existsSync(data) ? readdirSync(data).map((name) => `${data}/${name}`) : []
   if (existsSync(data) && strange.length === 0) rmdirSync(data)
   context.paper.line(text(context, 'removed', { path: data }))

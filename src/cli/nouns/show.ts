@@ -31,25 +31,26 @@ function headEntries(kind: Kind, thing: Thing, context: Context): Entry[] {
   return entries.filter(shown)
 }
 
+/** Each of several objects on a line of its own. */
+function linesOf(name: string, value: unknown, { paper, world }: Context): string {
+  const text = (item: unknown) => valueText(item, unitOf(name), paper, world.nowMs())
+  return Array.isArray(value) && value.some(isObject) ? value.map(text).join('\n') || nothing : text(value)
+}
+
 function wishEntries(kind: Kind, thing: Thing, context: Context): Entry[] {
-  const { paper, world } = context
   const fields = schemaOf(kind.spec).properties ?? {}
   return Object.entries(thing.spec)
     .map(([name, value]): Entry => {
       const title = Object.hasOwn(fields, name) ? fields[name]?.title : undefined
-      return [title ?? titleOf(oneLine(name)), valueText(value, unitOf(name), paper, world.nowMs())]
+      return [title ?? titleOf(oneLine(name)), linesOf(name, value, context)]
     })
     .filter(shown)
 }
 
 function statusEntries(thing: Thing, context: Context): Entry[] {
-  const { paper, world } = context
   return Object.entries(isObject(thing.status) ? thing.status : {})
     .filter(([name]) => !unseen.has(name))
-    .map(([name, value]): Entry => [
-      titleOf(oneLine(name)),
-      valueText(value, unitOf(name), paper, world.nowMs()),
-    ])
+    .map(([name, value]): Entry => [titleOf(oneLine(name)), linesOf(name, value, context)])
     .filter(shown)
 }
 

@@ -555,8 +555,8 @@ export const problems = {
     retry: 'after-change',
     title: s('A program is missing', '프로그램이 없습니다'),
     detail: s(
-      '{tool} is needed for this and is not installed.',
-      '이 작업에 필요한 {tool}이(가) 설치되어 있지 않습니다.',
+      '{tool} (Debian package {package}) is needed for this and is not installed.',
+      '이 작업에 필요한 {tool}(데비안 패키지 {package})이(가) 설치되어 있지 않습니다.',
     ),
     advice: s('Install it: apt-get install {package}', '설치하십시오: apt-get install {package}'),
   },

@@ -40,8 +40,7 @@ export async function runTool(tool: string, argv: readonly string[], run: Run): 
   signal.throwIfAborted()
   if (ended instanceof Error) {
     const isMissing = (ended as NodeJS.ErrnoException).code === 'ENOENT'
-    if (isMissing)
-      throw new Problem('tool/missing', { tool, package: packages[tool] ?? tool }, { cause: ended })
+    if (isMissing) throw new Problem('tool/missing', { tool, package: packages[tool] ?? tool })
     throw new Problem('tool/failed', { tool: as, why: ended.message }, { cause: ended })
   }
   const why = limit.aborted ? `it took longer than ${timeoutMs / 1000} seconds` : lastLine(complaint)

@@ -3,8 +3,8 @@
  * from a range that no account has; which is taken is noted host-wide, for several Decants may run here.
  */
 
-import { mkdirSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, existsSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { Problem } from '#model/problem.ts'
 
 const firstUid = 1_879_049_088
@@ -17,8 +17,10 @@ export type Uids = {
   release(runFolder: string): void
 }
 
-/** `ledger`: a folder that is empty after each restart of the host, shared by all Decants on it. */
-export function uidsIn(ledger = '/run/decant/uids'): Uids {
+/** A folder that is empty after each restart of the host, shared by all Decants on it. */
+const usualLedger = '/run/decant/uids'
+
+export function uidsIn(ledger = usualLedger): Uids {
   const claim = (uid: number, runFolder: string): boolean => {
     const file = join(ledger, String(uid))
     try {
@@ -52,6 +54,16 @@ export function uidsIn(ledger = '/run/decant/uids'): Uids {
         rmSync(join(ledger, String(uid)), { force: true })
     },
   }
+}
+
+/** Strikes all users out whose run folders lay under `folder`, which is gone; the ledger with the last. */
+export function forgetUids(folder: string, ledger = usualLedger): void {
+  if (!existsSync(ledger)) return
+  for (const name of readdirSync(ledger)) {
+    const file = join(ledger, name)
+    if (textOf(file)?.startsWith(`${folder}/`) === true) rmSync(file, { force: true })
+  }
+  for (const each of [ledger, dirname(ledger)]) if (readdirSync(each).length === 0) rmdirSync(each)
 }
 
 const isOurs = (uid: number) => uid >= firstUid && uid <= lastUid

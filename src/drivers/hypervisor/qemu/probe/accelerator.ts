@@ -26,6 +26,9 @@ const probeMs = 1000
 /** What isa-debug-exit makes of the value 0x10: (0x10 << 1) | 1. */
 const provenStatus = 33
 
+const notOpen =
+  'this user may not open /dev/kvm: join the group that may (on Debian: usermod -aG kvm USER), sign in again, restart Decant'
+
 type Answer = { readonly isUsable: boolean; readonly why: string }
 
 /** `folder`: that of the guests. */
@@ -43,7 +46,9 @@ export async function decideAccelerator(
 }
 
 async function rememberedAnswer(file: string, version: string, find: () => Promise<Answer>) {
-  const key = `${hostBootId()} ${version} ${process.getuid?.()} ${existsSync('/dev/kvm')}`
+  // Whoever joins the group kvm need not restart the host for it to count.
+  const device = `${existsSync('/dev/kvm')} ${isOpenToUs('/dev/kvm')}`
+  const key = `${hostBootId()} ${version} ${process.getuid?.()} ${device}`
   const kept = readKept(file)
   if (kept?.key === key) return kept.answer
   const answer = await find()
@@ -68,7 +73,7 @@ function readKept(file: string): { key: string; answer: Answer } | undefined {
 
 async function probeKvm(emulator: Emulator): Promise<Answer> {
   if (!existsSync('/dev/kvm')) return { isUsable: false, why: 'this host has no /dev/kvm' }
-  if (!isOpenToUs('/dev/kvm')) return { isUsable: false, why: 'this user may not open /dev/kvm' }
+  if (!isOpenToUs('/dev/kvm')) return { isUsable: false, why: notOpen }
   // The probe is x86 code; on arm64 the kernel offers KVM only where it works.
   if (emulator.architecture !== 'x86_64') return { isUsable: true, why: '/dev/kvm is there' }
   const status = await runProbe(emulator.binary, 'kvm', 'host')
