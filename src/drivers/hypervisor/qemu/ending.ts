@@ -55,7 +55,7 @@ export async function endUnfinished(guest: Guest, clock: Clock): Promise<void> {
   if (!guest.isAlive) {
     const pid = await unfinishedPid([guest.id, `${guest.folder}/qemu.pid`], clock)
     const startTicks = pid === undefined ? undefined : processFacts(pid)?.startTicks
-    if (pid !== undefined && startTicks !== undefined) guest.amend({ pid, startTicks })
+    if (pid !== undefined && startTicks !== undefined) guest.amend({ phase: 'started', pid, startTicks })
   }
   // It may not listen yet.
   const deadline = clock.monotonic() + quitMs
