@@ -79,11 +79,17 @@ export function machinesConcerned(replica: Replica, { kind, id, before, after }:
   }
 }
 
-/** A host whose state, labels and wish are as before: no machine need look again. */
+/** A host whose state, size, labels and wish are as before: no machine need look again. */
 function isOnlyFigures(before: Stored | undefined, after: Stored | undefined) {
   const [was, is] = [before?.document, after?.document]
   if (was === undefined || is === undefined || was.generation !== is.generation) return false
-  return (was.status as { state?: string }).state === (is.status as { state?: string }).state
+  return weightOf(was) === weightOf(is)
+}
+
+/** A new host is connected a moment before it says how large it is. */
+function weightOf({ status }: Document): string {
+  const { state, cpus, memoryMib } = status as { state?: string; cpus?: number; memoryMib?: number }
+  return `${state} ${cpus} ${memoryMib}`
 }
 
 const idsBy = (replica: Replica, index: string, key: string) =>
