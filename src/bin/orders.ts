@@ -3,6 +3,7 @@
  * closes when one of them dies. Secrets travel here and nowhere else: not in argv, not in the environment.
  */
 
+import type { Found } from '#program/agent/agent.ts'
 import type { Credentials } from '#drivers/certificates/port.ts'
 import type { ProblemDocument } from '#model/problem.ts'
 
@@ -37,8 +38,8 @@ export type ControllerReady = {
   readonly agent: Credentials
 }
 
-/** `found`: names of the guests that ran before their agent started; ids where no name is known. */
-export type AgentReady = { readonly say: 'ready'; readonly found: readonly string[] }
+/** `found`: the guests that ran before their agent started. */
+export type AgentReady = { readonly say: 'ready'; readonly found: readonly Found[] }
 
 export type Word =
   | ControllerReady

@@ -3,7 +3,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { inert } from '#base/text.ts'
 import type { Client, Thing } from '#client/client.ts'
-import { guest, type GuestStatus } from '#kinds/guest/schema.ts'
 import { image, type ImageStatus } from '#kinds/image/schema.ts'
 import { machine, type MachineStatus } from '#kinds/machine/schema.ts'
 import { kindNamed } from '#kinds/registry.ts'
@@ -95,15 +94,4 @@ export async function watchMachine(watching: Watching, name: string): Promise<Ma
     return { isDone: isUp, line: `machine ${name}: ${state === 'running' ? 'booting' : state}` }
   })
   return typeof seen === 'string' ? seen : (seen.status as unknown as MachineStatus)
-}
-
-/** Guests by name and by id, with their process: what is told of those that were found running. */
-export async function guestPids(client: Client): Promise<ReadonlyMap<string, number | null>> {
-  const guests = await client.list(kind(guest.name))
-  return new Map(
-    guests.flatMap(({ id, name, status }) => {
-      const { pid } = status as unknown as GuestStatus
-      return [[name, pid] as const, [id, pid] as const]
-    }),
-  )
 }

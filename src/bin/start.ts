@@ -19,7 +19,7 @@ import { Journal } from './journal.ts'
 import { layOut, layoutOf, type Layout } from './layout.ts'
 import { takeLock } from './lock.ts'
 import type { AgentReady, ControllerReady } from './orders.ts'
-import { guestPids, runningMachines } from './pool.ts'
+import { runningMachines } from './pool.ts'
 import { Program } from './program.ts'
 import { problemOf } from './tether.ts'
 import { settleDown } from './thrift.ts'
@@ -86,10 +86,9 @@ function agentOf(settings: Settings, { layout, lock }: Place, { agent: credentia
 }
 
 /** The guests that an earlier agent started and this one found running: the same processes. */
-async function showFound(client: Client, { found }: AgentReady) {
+function showFound({ found }: AgentReady) {
   if (found.length === 0) return
-  const pids = await guestPids(client)
-  const list = found.slice(0, 20).map((name) => `${name} (pid ${pids.get(name) ?? '?'})`)
+  const list = found.slice(0, 20).map(({ name, pid }) => `${name} (pid ${pid})`)
   const more = found.length > list.length ? `, and ${found.length - list.length} more` : ''
   const what = found.length === 1 ? '1 running machine' : `${found.length} running machines`
   tell(`Found ${what}: ${list.join(', ')}${more}; same processes, they were never stopped`)
@@ -138,7 +137,7 @@ async function serve(settings: Settings, ended: Promise<void>) {
     if (settings.simulate === undefined) {
       const agent = agentOf(settings, place, ready)
       programs.push(agent)
-      await showFound(client, await agent.start())
+      showFound(await agent.start())
     }
     const stopping = new AbortController()
     void ended.then(() => stopping.abort())

@@ -65,6 +65,8 @@ export type Kind<Spec extends z.ZodObject = z.ZodObject, Status extends z.ZodObj
   readonly status: Status
   /** Fields of the spec, by dotted path, that stay as they were created. */
   readonly fixed: readonly string[]
+  /** Numbers of the spec, by dotted path, that may be raised but never lowered. */
+  readonly growing?: readonly string[]
   /** Fields of the spec that name an object of another kind: dotted path (`[]` for each) → kind. */
   readonly references: Readonly<Record<string, string>>
   /** `planned`: deletion is a wish that a planner carries out; `at-once`: it is gone with the commit. */

@@ -21,6 +21,8 @@ export type Reconciler<Seen, Step extends { readonly do: string }, Status> = {
   /** What people are told; `holds` are those of the plan, with the failure of a step added. */
   report(seen: Seen, plan: Plan<Step>): Status
   hands(seen: Seen): Hands<Step>
+  /** A hold that says more than the problem of a failed step does. */
+  explain?(fault: Problem): Hold | undefined
   /** Records the status if it differs from what is recorded. */
   tell(seen: Seen, status: Status): Promise<void>
 }
@@ -56,7 +58,7 @@ async function attempt<Seen, Step extends { readonly do: string }, Status>(
   const fault = await carryOut(reconciler, seen, plan, (step) => beforeStep(reconciler.name, id, step))
   if (fault === undefined && plan.steps.length > 0) return { againMs: 0 }
   if (isPassing(fault)) throw fault
-  const told = fault === undefined ? plan : { ...plan, holds: [...plan.holds, failure(fault)] }
+  const told = fault === undefined ? plan : { ...plan, holds: [...plan.holds, failure(reconciler, fault)] }
   await reconciler.tell(seen, reconciler.report(seen, told))
   if (fault !== undefined) throw fault
   return plan.againMs === undefined ? {} : { againMs: plan.againMs }
@@ -84,7 +86,9 @@ async function carryOut<Seen, Step extends { readonly do: string }, Status>(
 /** Two commits met, or the watch is behind: no news for people, another round will do. */
 const isPassing = (fault: unknown) => fault instanceof Problem && fault.code === 'store/conflict'
 
-function failure(fault: unknown): Hold {
+function failure({ explain }: Pick<Reconciler<never, never, never>, 'explain'>, fault: unknown): Hold {
+  const explained = fault instanceof Problem ? explain?.(fault) : undefined
+  if (explained !== undefined) return explained
   const code = fault instanceof Problem ? fault.code : 'bug'
   return reason('object/failed', { code, why: story(fault).slice(0, 400) })
 }

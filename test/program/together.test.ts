@@ -20,6 +20,9 @@ const bootOf = (document: Document | undefined) =>
 const strays = (document: Document | undefined) =>
   (document as HostDocument | undefined)?.status.unclaimed.length
 
+const holdsOf = (document: Document | undefined): string[] =>
+  (document as MachineDocument | undefined)?.status.holds.map(({ code }) => code) ?? []
+
 async function running() {
   const lab = await together()
   const controller = await lab.startController()
@@ -176,6 +179,59 @@ test('a rehearsal names the steps and the state to come, and changes nothing', a
   )
   deepEqual([holds, state(predicted ?? undefined)], [[], 'running'])
   equal(controller.desk.replica.revision, revision)
+  await agent.stop()
+  await controller.stop()
+})
+
+test('I-27: a host port belongs to one machine; the second that asks waits and is told whose it is', async () => {
+  const { controller, agent } = await running()
+  const nics = [{ network: 'default', forwards: [{ hostPort: 8080, guestPort: 80 }] }]
+  const first = await create(controller, wished('machine', 'first', { ...spec, nics }))
+  await until(controller, first, (seen) => state(seen) === 'running')
+  const second = await create(controller, wished('machine', 'second', { ...spec, nics }))
+  const waiting = await until(controller, second, (seen) => holdsOf(seen).length > 0)
+  deepEqual((waiting as MachineDocument).status.holds, [
+    {
+      code: 'machine/port-taken',
+      facts: { protocol: 'tcp', address: '127.0.0.1', port: '8080', machine: 'first' },
+    },
+  ])
+  await agent.stop()
+  await controller.stop()
+})
+
+test('a disk attached to a running machine waits for its next start, and says so; the reboot takes it', async () => {
+  const { controller, agent, machine } = await running()
+  const volume = await create(controller, wished('volume', 'data', { sizeMib: 64 }))
+  await until(controller, volume, (seen) => state(seen) === 'ready')
+  await edit(controller, machine, (document) => ({
+    ...document,
+    spec: { ...(document.spec as object), disks: ['data'] },
+  }))
+  await until(controller, machine, (seen) => holdsOf(seen).includes('machine/restart-required'))
+  await edit(controller, machine, verb('reboot'))
+  await until(
+    controller,
+    machine,
+    (seen) => state(seen) === 'running' && bootOf(seen) === 2 && holdsOf(seen).length === 0,
+  )
+  await agent.stop()
+  await controller.stop()
+})
+
+test('a boot disk that was wished larger grows while its machine reboots', async () => {
+  const { lab, controller, agent, machine } = await running()
+  await edit(controller, machine, (document) => ({
+    ...document,
+    spec: { ...(document.spec as object), diskMib: 1024 },
+  }))
+  await until(controller, machine, (seen) => holdsOf(seen).includes('volume/grow-stopped-only'))
+  await edit(controller, machine, verb('reboot'))
+  await until(controller, machine, (seen) => state(seen) === 'running' && bootOf(seen) === 2)
+  deepEqual(
+    [...lab.disk.volumes.values()].map(({ sizeBytes }) => sizeBytes),
+    [2 ** 30],
+  )
   await agent.stop()
   await controller.stop()
 })

@@ -126,6 +126,11 @@ function edited(kind: Kind, before: Document, wish: Wish, around: Around): Admit
   for (const path of kind.fixed) {
     if (!same(at(before.spec, path), at(wish.spec, path))) throw fixed(`spec.${path}`)
   }
+  for (const path of kind.growing ?? []) {
+    const [was, is] = [at(before.spec, path), at(wish.spec, path)]
+    if (typeof was === 'number' && (typeof is !== 'number' || is < was))
+      throw fieldProblem(`spec.${path}`, 'falls', { bound: was })
+  }
   if (written.every((field) => same(before[field], wish[field])))
     return { kind, before, after: before, isChanged: false }
   const { labels, description, isProtected, spec } = wish

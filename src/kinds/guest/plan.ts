@@ -11,6 +11,7 @@
  */
 
 import { unreachable } from '#base/assert.ts'
+import { canonical } from '#base/json.ts'
 import { limits } from '#model/limits.ts'
 import { proceed, settled, wait, type Hold, type Plan } from '#model/plan.ts'
 import type { GuestSpec, GuestStatus } from './schema.ts'
@@ -32,7 +33,17 @@ export type GuestRecord = {
   /** Boot id of the host when this boot was begun. */
   readonly hostBoot: string
   readonly isRemoved: boolean
+  /** What it was begun with, of what can differ from the wish until the next boot. */
+  readonly shape: Shape | null
 }
+
+export type Shape = { readonly disks: readonly string[]; readonly plugs: readonly string[] }
+
+/** Ids of the volumes, and each plug in words that differ when it must be plugged anew. */
+export const shapeOf = ({ disks, nics }: Pick<GuestSpec, 'disks' | 'nics'>): Shape => ({
+  disks: disks.map(({ volume }) => volume),
+  plugs: nics.map((nic) => canonical(nic)),
+})
 
 export const blankRecord: GuestRecord = {
   epoch: 0,
@@ -43,6 +54,7 @@ export const blankRecord: GuestRecord = {
   pressedAtMs: null,
   hostBoot: '',
   isRemoved: false,
+  shape: null,
 }
 
 export type GuestObserved = {
@@ -167,6 +179,7 @@ function begin(wish: GuestSpec, seen: GuestObserved): Plan<GuestStep> {
     pressedAtMs: null,
     hostBoot: seen.hostBoot,
     isRemoved: false,
+    shape: shapeOf(wish),
   }
   return proceed<GuestStep>(note(record), { do: 'spawn' })
 }

@@ -95,7 +95,14 @@ export const guest = defineKind({
     qemuVersion: z.string().max(64).default(''),
     /** What the running process was started with; the wish may differ until the next start. */
     running: z
-      .strictObject({ cpus: z.int(), memoryMib: z.int(), machineType: z.string() })
+      .strictObject({
+        cpus: z.int(),
+        memoryMib: z.int(),
+        machineType: z.string(),
+        /** Ids of its volumes, and its plugs in words; absent where the agent did not say. */
+        disks: z.array(z.string()).max(24).optional(),
+        plugs: z.array(z.string()).max(8).optional(),
+      })
       .nullable()
       .default(null),
     forwards: z

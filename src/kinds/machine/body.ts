@@ -1,6 +1,7 @@
 /** What a machine's guest is told to be, derived from the wish and what stands around it. Pure. */
 
 import { differences, same } from '#base/json.ts'
+import { shapeOf } from '#kinds/guest/plan.ts'
 import type { GuestDocument, GuestSpec } from '#kinds/guest/schema.ts'
 import type { MachineObserved } from './observed.ts'
 import type { MachineSpec } from './schema.ts'
@@ -17,7 +18,7 @@ export function guestSpecOf(wish: MachineSpec, seen: MachineObserved): GuestSpec
     epoch: kept ? guest.spec.epoch : highest + 1,
     power: wish.power,
     boot: wish.boot,
-    forceAfterSeconds: wish.forceAfterSeconds,
+    forceAfterSeconds: wish.forceOnceSeconds ?? wish.forceAfterSeconds,
     restart: wish.restart,
     cpus: wish.cpus,
     memoryMib: wish.memoryMib,
@@ -107,7 +108,16 @@ export function needsBoot(wish: MachineSpec, guest: GuestDocument): string[] {
   if (running === null) return []
   const wished = { cpus: wish.cpus, memoryMib: wish.memoryMib }
   const bounds = differences({ cpus: running.cpus, memoryMib: running.memoryMib }, wished)
-  return [...bounds.map(({ path }) => path), ...keptParts(wish, guest)]
+  return [...new Set([...bounds.map(({ path }) => path), ...keptParts(wish, guest), ...newParts(guest)])]
+}
+
+/** Parts that the body was told of since it was begun. */
+function newParts({ spec, status }: GuestDocument): string[] {
+  const [told, running] = [shapeOf(spec), status.running]
+  return [
+    ...(running?.disks === undefined || same(running.disks, told.disks) ? [] : ['disks']),
+    ...(running?.plugs === undefined || same(running.plugs, told.plugs) ? [] : ['nics']),
+  ]
 }
 
 /** Parts that the body keeps although they are no longer wished; they go when it is stopped. */

@@ -159,7 +159,8 @@ function guestHolds(wish: MachineSpec, seen: MachineObserved, guest: GuestDocume
   const waiting = needsBoot(wish, guest)
   const holds: Hold[] =
     waiting.length > 0 ? [{ code: 'machine/restart-required', facts: { fields: waiting.join(', ') } }] : []
-  return { steps: [], holds: [...guest.status.holds, ...holds] }
+  const ofDisks = [seen.bootVolume, ...seen.disks].flatMap((volume) => volume?.status.holds ?? [])
+  return { steps: [], holds: [...guest.status.holds, ...ofDisks, ...holds] }
 }
 
 const bootVolumeSpec = (wish: MachineSpec): VolumeSpec => ({

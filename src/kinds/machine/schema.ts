@@ -32,6 +32,18 @@ export const Nic = z.strictObject({
 const down = new Set(['stopped', 'crashed', 'stopping'])
 const live = new Set(['starting', 'running', 'paused', 'stopping'])
 
+/** How long a guest may take to power down this time. */
+const HowLong = z.strictObject({
+  forceAfterSeconds: z.int().min(0).max(3600).optional().meta({
+    title: 'Force after',
+    description: 'By force after this time, this once; 0: at once',
+    unit: 'seconds',
+  }),
+})
+
+const thisOnce = ({ forceAfterSeconds }: Readonly<Record<string, unknown>>) =>
+  typeof forceAfterSeconds === 'number' ? forceAfterSeconds : null
+
 export const machine = defineKind({
   name: 'machine',
   plural: 'machines',
@@ -99,6 +111,12 @@ export const machine = defineKind({
       description: 'How long a guest may take to power down before it is forced',
       unit: 'seconds',
     }),
+    /** Set by a stop or reboot that says how long, gone with the next start. */
+    forceOnceSeconds: z.int().min(0).max(3600).nullable().default(null).meta({
+      title: 'Force once',
+      description: 'Instead of force-after, for the power-down that was asked for last',
+      unit: 'seconds',
+    }),
     restart: z.enum(['on-failure', 'always', 'never']).default('on-failure').meta({
       title: 'Restart',
       description: 'When a guest that ended is started again: after a crash, always, never',
@@ -159,6 +177,7 @@ export const machine = defineKind({
     placement: z.strictObject({ host: z.string(), candidates: z.int() }).nullable().default(null),
   }),
   fixed: ['image', 'datastore'],
+  growing: ['diskMib'],
   references: { image: 'image', datastore: 'datastore', 'disks.[]': 'volume', 'nics.[].network': 'network' },
   deletion: 'planned',
   columns: [
@@ -177,7 +196,12 @@ export const machine = defineKind({
         // What was stopped, or stopped by itself, needs a boot of its own; what is paused only goes on.
         const isDown = spec.power === 'off' || down.has(status.state)
         const tried = status.guest?.boot ?? 0
-        return { ...spec, power: 'on', boot: isDown && tried >= spec.boot ? tried + 1 : spec.boot }
+        return {
+          ...spec,
+          power: 'on',
+          forceOnceSeconds: null,
+          boot: isDown && tried >= spec.boot ? tried + 1 : spec.boot,
+        }
       },
       done: ({ status }) => status.state === 'running',
     },
@@ -185,18 +209,11 @@ export const machine = defineKind({
       summary: 'Ask the guest to power down, by force after a stated time',
       title: { en: 'Stop', ko: '정지' },
       role: 'operator',
-      input: z.strictObject({
-        forceAfterSeconds: z.int().min(0).max(3600).optional().meta({
-          title: 'Force after',
-          description: 'By force after this time; 0: at once',
-          unit: 'seconds',
-        }),
-      }),
+      input: HowLong,
       edit: ({ spec }, input) => ({
         ...spec,
         power: 'off',
-        forceAfterSeconds:
-          typeof input.forceAfterSeconds === 'number' ? input.forceAfterSeconds : spec.forceAfterSeconds,
+        forceOnceSeconds: thisOnce(input),
       }),
       done: ({ status }) => status.state === 'stopped' || status.state === 'crashed',
     },
@@ -205,9 +222,11 @@ export const machine = defineKind({
       title: { en: 'Reboot', ko: '재부팅' },
       role: 'operator',
       refusal: ({ status }) => (live.has(status.state) ? undefined : reason('machine/not-running')),
-      edit: ({ spec, status }) => ({
+      input: HowLong,
+      edit: ({ spec, status }, input) => ({
         ...spec,
         power: 'on',
+        forceOnceSeconds: thisOnce(input),
         boot: Math.max(spec.boot, status.guest?.boot ?? 0) + 1,
       }),
       done: ({ spec, status }) => status.state === 'running' && status.guest?.boot === spec.boot,

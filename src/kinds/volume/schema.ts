@@ -40,6 +40,7 @@ export const volume = defineKind({
     storedBytes: z.number().default(0),
   }),
   fixed: ['datastore', 'format', 'image'],
+  growing: ['sizeMib'],
   references: { datastore: 'datastore', image: 'image' },
   deletion: 'planned',
   columns: [

@@ -13,6 +13,10 @@ export const reasons = {
     'Host {host} has no room for what it wishes more; it goes on with what it has',
     '호스트 {host}에 여유가 없어 늘리지 못하고 지금 크기로 계속합니다',
   ),
+  'machine/port-taken': s(
+    'Host port {port} ({protocol}) at {address} belongs to machine {machine}',
+    '호스트 {address}의 {protocol} 포트 {port}은(는) 머신 {machine}의 것입니다',
+  ),
   'machine/no-hosts': s('The pool has no host yet', '풀에 호스트가 아직 없습니다'),
   'machine/volume-not-ready': s(
     'Volume {volume} is not ready yet',
@@ -49,6 +53,7 @@ export const reasons = {
     'Volume {volume} is not ready on this host',
     '이 호스트에서 볼륨 {volume}이(가) 준비되지 않았습니다',
   ),
+  'guest/volume-growing': s('Volume {volume} grows first', '볼륨 {volume}의 크기를 먼저 늘립니다'),
   'guest/image-not-ready': s(
     'The image is not ready on this host',
     '이 호스트에서 이미지가 준비되지 않았습니다',
@@ -162,6 +167,10 @@ export const reasons = {
   ),
   'host/no-sandbox': s('Guests run without {missing}', '게스트가 {missing} 없이 실행됩니다'),
   'host/has-machines': s('{count} machines are on this host', '이 호스트에 머신이 {count}대 있습니다'),
+  'host/unclaimed': s(
+    'Guests run here that no stored machine wishes: {count}; `decant host adopt {host}` makes them machines again',
+    '저장된 머신에 속하지 않은 게스트가 실행 중입니다({count}개). `decant host adopt {host}` 명령으로 다시 머신으로 만들 수 있습니다',
+  ),
   'host/full': s("The disk under the agent's data is full", '에이전트 데이터 디스크가 가득 찼습니다'),
 } as const satisfies Record<string, Sentence>
 

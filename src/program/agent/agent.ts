@@ -9,6 +9,7 @@ import type { Hypervisor } from '#drivers/hypervisor/port.ts'
 import type { AgentDoor, Down, Uplink } from '#drivers/link/port.ts'
 import { limits } from '#model/limits.ts'
 import { reason } from '#model/plan.ts'
+import type { GuestSpec } from '#kinds/guest/schema.ts'
 import { host as hostKind } from '#kinds/host/schema.ts'
 import { pauseMs, WorkQueue } from '#runtime/queue.ts'
 import { round, type Reconciler } from '#runtime/reconcile.ts'
@@ -20,9 +21,12 @@ import { Wishes } from './wishes.ts'
 import { Workshop } from './workshop.ts'
 import type { AgentOptions, AgentPorts } from './world.ts'
 
+/** A guest found running: its machine's name (its own id where no name is known), and its process. */
+export type Found = { readonly name: string; readonly pid: number }
+
 export type Agent = {
-  /** Ids of guests that were found running at the start rather than started. */
-  readonly adopted: () => Promise<readonly string[]>
+  /** Guests that were found running at the start rather than started. */
+  readonly adopted: () => Promise<readonly Found[]>
   /** Stops the agent, never a guest. */
   readonly stop: () => Promise<void>
 }
@@ -45,7 +49,7 @@ export async function runAgent(ports: AgentPorts, options: AgentOptions): Promis
   const abort = new AbortController()
   const parts = assemble(ports, abort.signal)
   const { wishes, queues, workshop } = parts
-  const unwatch = ports.hypervisor.onChange((id) => queues.guest.wake(id))
+  const unwatch = ports.hypervisor.onChange((id) => wakeGuest(parts, id))
   for (const kind of ['image', 'volume', 'guest'] as const) {
     for (const { document } of wishes.of(kind)) queues[kind].wake(document.id)
   }
@@ -121,6 +125,13 @@ function wakeFor({ wishes, queues }: Parts, kind: string, id: string) {
   if (kind === 'image')
     for (const { document } of wishes.of('volume'))
       if (document.resolved?.image === id) queues.volume.wake(document.id)
+}
+
+/** A guest looks different: its volumes may be free to grow or to go. */
+function wakeGuest({ wishes, queues }: Parts, id: string) {
+  queues.guest.wake(id)
+  const disks = (wishes.get('guest', id)?.document.spec.disks ?? []) as GuestSpec['disks']
+  for (const { volume } of disks) queues.volume.wake(volume)
 }
 
 async function keepConnected(ports: AgentPorts, options: AgentOptions, parts: Parts, signal: AbortSignal) {
@@ -237,11 +248,12 @@ async function reportHost(ports: AgentPorts, options: AgentOptions, reports: Age
   reports.report({ kind: 'host', id: options.host, generation: 0, status: status as unknown as Json })
 }
 
-async function adoptedGuests({ hypervisor }: AgentPorts, wishes: Wishes): Promise<string[]> {
-  const seen = await Promise.all(
-    (await hypervisor.list()).map(async (id) => ({ id, sight: await hypervisor.observe(id) })),
+async function adoptedGuests({ hypervisor }: AgentPorts, wishes: Wishes): Promise<Found[]> {
+  const found = await Promise.all(
+    (await hypervisor.list()).map(async (id): Promise<Found[]> => {
+      const { isAdopted, pid } = await hypervisor.observe(id)
+      return isAdopted && pid !== null ? [{ name: wishes.get('guest', id)?.document.name ?? id, pid }] : []
+    }),
   )
-  return seen
-    .filter(({ sight }) => sight.isAdopted && sight.pid !== null)
-    .map(({ id }) => wishes.get('guest', id)?.document.name ?? id)
+  return found.flat()
 }

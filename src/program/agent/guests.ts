@@ -36,7 +36,7 @@ export function guestReconciler(
     name: 'guest',
     observe: async (id) => {
       const wish = wishes.get('guest', id)
-      return wish === undefined ? undefined : await observeGuest(ports, id, wish)
+      return wish === undefined ? undefined : await observeGuest(ports, wishes, id, wish)
     },
     plan: ({ spec, observed }) => planGuest(spec, observed),
     report: reportGuest(hostTelling(ports)),
@@ -77,7 +77,7 @@ function tellPhase(ports: AgentPorts, reports: AgentReports, id: string, status:
     reports.event({ ...said, type: 'guest.adopted', facts: { pid: status.pid ?? 0 } })
 }
 
-async function observeGuest(ports: AgentPorts, id: string, wish: Wish): Promise<GuestSeen> {
+async function observeGuest(ports: AgentPorts, wishes: Wishes, id: string, wish: Wish): Promise<GuestSeen> {
   const { hypervisor, notebook, clock, facts } = ports
   const spec = guestKind.spec.parse(wish.document.spec)
   const sight = await hypervisor.observe(id)
@@ -96,7 +96,7 @@ async function observeGuest(ports: AgentPorts, id: string, wish: Wish): Promise<
       isIoStopped: sight.isIoStopped,
       detail: sight.detail,
       record,
-      unready: mayStart ? await unready(ports, spec) : [],
+      unready: mayStart ? await unready(ports, wishes, spec) : [],
       isClaimed: wish.isClaimed,
       hostBoot: facts.bootId,
       nowMs: clock.now(),
@@ -104,12 +104,15 @@ async function observeGuest(ports: AgentPorts, id: string, wish: Wish): Promise<
   }
 }
 
-/** What keeps a guest from starting: disks or a kernel that are not here yet. */
-async function unready({ datastore }: AgentPorts, spec: GuestSpec): Promise<Hold[]> {
+/** What keeps a guest from starting: disks or a kernel that are not here yet, disks that grow first. */
+async function unready({ datastore }: AgentPorts, wishes: Wishes, spec: GuestSpec): Promise<Hold[]> {
   const disks = await Promise.all(
     spec.disks.map(async ({ volume, volumeName, datastore: name }) => {
       const sight = await datastore(name)?.observe(volume)
-      return sight?.state === 'ready' ? [] : [reason('guest/volume-not-ready', { volume: volumeName })]
+      if (sight?.state !== 'ready') return [reason('guest/volume-not-ready', { volume: volumeName })]
+      const wishedMib = wishes.get('volume', volume)?.document.spec.sizeMib
+      const isGrowing = typeof wishedMib === 'number' && wishedMib * 2 ** 20 > sight.sizeBytes
+      return isGrowing ? [reason('guest/volume-growing', { volume: volumeName })] : []
     }),
   )
   if (spec.kernelImage === null) return disks.flat()
@@ -178,6 +181,10 @@ function hostTelling({ hypervisor }: AgentPorts): () => Told {
   return () => told
 }
 
+/** Parts of what it was begun with, as far as they are known: a guest of before may have no such note. */
+const shapeTold = ({ shape }: GuestRecord) =>
+  shape === null || shape === undefined ? {} : { disks: [...shape.disks], plugs: [...shape.plugs] }
+
 const reportGuest =
   (told: () => Told) =>
   ({ wish, spec, sight, observed }: GuestSeen, plan: Plan<GuestStep>): GuestStatus => {
@@ -195,7 +202,7 @@ const reportGuest =
       exit: record.exit,
       crashes: record.crashes,
       ...told(),
-      running: hasProcess ? sight.running : null,
+      running: hasProcess && sight.running !== null ? { ...sight.running, ...shapeTold(record) } : null,
       forwards: hasProcess ? [...sight.forwards] : [],
       proof:
         sight.word !== null && sight.wordSeenAtMs !== null

@@ -1,6 +1,8 @@
 /** The loop of machines: joins their planner to the replica, the store and the ledger. */
 
 import { same } from '#base/json.ts'
+import { reason, type Hold } from '#model/plan.ts'
+import type { Problem } from '#model/problem.ts'
 import type { Document, Stored } from '#model/document.ts'
 import { planMachine, type MachineStep } from '#kinds/machine/plan.ts'
 import { machineHands } from '#kinds/machine/execute.ts'
@@ -44,6 +46,7 @@ export function machineReconciler(on: MachineLoop): Reconciler<MachineSeen, Mach
         allocate: (...share) => allocations.change(...share),
         release: on.release,
       }),
+    explain: (fault) => claimedBy(replica, fault),
     tell: async (seen, status) => {
       const { machine, revisions } = seen
       if (same(machine.status, status)) return
@@ -51,6 +54,16 @@ export function machineReconciler(on: MachineLoop): Reconciler<MachineSeen, Mach
       if (status.state !== machine.status.state) on.chronicle.stateChanged(machine, status.state)
     },
   }
+}
+
+/** Who has what this machine asks for: a host port, a volume. */
+function claimedBy(replica: Replica, { code, facts }: Problem): Hold | undefined {
+  if (code !== 'store/claimed') return undefined
+  const [what, first = '', protocol = '', address = '', port = ''] = String(facts.claim).split('/')
+  const machine = replica.get('machine', String(facts.holder))?.document.name ?? '?'
+  if (what === 'port') return reason('machine/port-taken', { protocol, address, port, machine })
+  const volume = replica.get('volume', first)?.document.name ?? first
+  return what === 'attach' ? reason('machine/volume-in-use', { volume }) : undefined
 }
 
 /** Ids of the machines that a change may concern. */

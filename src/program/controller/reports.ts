@@ -1,6 +1,7 @@
 /** Takes in what agents say: statuses into the store when they differ, strays into view for adoption. */
 
 import { isObject, type JsonObject } from '#base/json.ts'
+import { reason } from '#model/plan.ts'
 import type { Document } from '#model/document.ts'
 import type { Up } from '#drivers/link/port.ts'
 import type { Change } from '#drivers/store/port.ts'
@@ -101,7 +102,7 @@ export class Reports {
     const { state: _, sinceMs: __, allocated: ___, unclaimed: ____, conditions: _____, ...own } = facts
     await edited(this.#replica, stored.document, (now) => ({
       ...now,
-      status: { ...(now.status as object), ...own },
+      status: withStrays({ ...(now.status as HostStatus), ...own }, host),
     }))
   }
 
@@ -138,7 +139,7 @@ export class Reports {
     }))
     await edited(this.#replica, stored.document, (now) => ({
       ...now,
-      status: { ...(now.status as HostStatus), unclaimed },
+      status: withStrays({ ...(now.status as HostStatus), unclaimed }, host),
     }))
   }
 
@@ -195,3 +196,10 @@ function claimsOf({ kind, host, spec }: Document): Change[] {
 }
 
 const belongs = (document: Document, guest: string) => document.id === guest || document.kind !== 'guest'
+
+/** The status with a hold that says what to do about unclaimed guests, while there are any. */
+function withStrays(status: HostStatus, host: string): HostStatus {
+  const others = status.holds.filter(({ code }) => code !== 'host/unclaimed')
+  const count = status.unclaimed.length
+  return { ...status, holds: count === 0 ? others : [...others, reason('host/unclaimed', { count, host })] }
+}
