@@ -1,5 +1,6 @@
 /** What every route of the API has at hand. */
 
+import type { Socket } from 'node:net'
 import type { Kind } from '#model/kind.ts'
 import type { Desk } from '#program/desk.ts'
 import type { Gate, Queues } from './gate.ts'
@@ -18,6 +19,8 @@ export type ApiOptions = {
   readonly tls?: { readonly key: string; readonly cert: string }
   /** SHA-256 in hex of the bearer token of the local administrator; null: there is none. */
   readonly localTokenHash: string | null
+  /** Whether a connection may speak to us at all; one that may not is cut. All may where this is absent. */
+  readonly isWelcome?: (socket: Socket) => Promise<boolean>
   /** One line for the log; never holds a secret. */
   readonly log?: (line: string) => void
 }

@@ -20,7 +20,7 @@ import { present } from '#base/assert.ts'
 import { checkRole, foundFor, projectOf } from './address.ts'
 import type { Room } from './api.ts'
 import { subjectOf } from './change.ts'
-import { checkDoor } from './door.ts'
+import { checkDoor, checkPeer } from './door.ts'
 import { problemFrom } from './faults.ts'
 import { languageFrom, spoken } from './language.ts'
 import { bodyOf } from './moments.ts'
@@ -115,6 +115,7 @@ export function bridgeConsoles(server: Server, room: Room): () => void {
 }
 
 async function admit(room: Room, request: IncomingMessage): Promise<Ticket> {
+  await checkPeer(request, room.options)
   checkDoor(request, room.options, room.isSecure)
   const url = request.url ?? ''
   if (url.split('?')[0] !== path) throw new Problem('request/not-found')

@@ -1,6 +1,7 @@
 /** What every request passes first: is it meant for us, and does it come from where it may come from. */
 
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
+import type { Socket } from 'node:net'
 import { Problem } from '#model/problem.ts'
 import type { ApiOptions } from './api.ts'
 
@@ -36,4 +37,19 @@ export function checkDoor(
   const { origin } = headers
   if (origin !== undefined && origin !== `${isSecure ? 'https' : 'http'}://${host}`)
     throw new Problem('request/host')
+}
+
+/** Cuts a connection that may not speak to us; problem `request/host`. */
+export async function checkPeer({ socket }: IncomingMessage, { isWelcome }: Pick<ApiOptions, 'isWelcome'>) {
+  if (isWelcome === undefined || (await isWelcome(socket))) return
+  socket.destroy()
+  throw new Problem('request/host')
+}
+
+/** Cuts connections that may not speak to us before they have said a word. */
+export function guardDoor(server: Server, { isWelcome, tls }: Pick<ApiOptions, 'isWelcome' | 'tls'>) {
+  if (isWelcome === undefined) return
+  server.on(tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
+    void isWelcome(socket).then((is) => is || socket.destroy())
+  })
 }

@@ -7,7 +7,7 @@ import type { Desk } from '#program/desk.ts'
 import type { ApiOptions, Room } from './api.ts'
 import { checkMediaType, takeBodies } from './body.ts'
 import { bridgeConsoles } from './consoles.ts'
-import { checkDoor, safeHeaders } from './door.ts'
+import { checkDoor, checkPeer, guardDoor, safeHeaders } from './door.ts'
 import { problemFrom } from './faults.ts'
 import { Gate, Queues } from './gate.ts'
 import { spoken, languageFrom } from './language.ts'
@@ -64,6 +64,7 @@ export async function openApi(desk: Desk, options: ApiOptions): Promise<Api> {
   for (const route of routes) serve(fastify, room, route)
   refuseOtherMethods(fastify, room)
   const disconnect = bridgeConsoles(fastify.server, room)
+  guardDoor(fastify.server, options)
   await fastify.ready()
   fastify.server.maxConnections = mostConnections
   sweepForEver(room)
@@ -142,6 +143,7 @@ function greet(fastify: FastifyInstance, { desk, options, isSecure, routes }: Ro
   fastify.addHook('onRequest', async (request, reply) => {
     reply.headers({ ...safeHeaders, 'x-request-id': desk.newId(), 'cache-control': 'no-store' })
     if (isSecure) reply.header('strict-transport-security', 'max-age=31536000')
+    await checkPeer(request.raw, options)
     checkDoor(request.raw, options, isSecure)
     checkMediaType(
       request.headers['content-type'],

@@ -10,6 +10,7 @@ import { x509Certificates } from '#drivers/certificates/x509/authority.ts'
 import type { Authority } from '#drivers/certificates/port.ts'
 import { realClock } from '#drivers/clock/real/clock.ts'
 import { openSqliteLedger } from '#drivers/ledger/sqlite/ledger.ts'
+import { isGuestUid } from '#drivers/hypervisor/qemu/jail/uids.ts'
 import { openLinkServer } from '#drivers/link/http2/server.ts'
 import type { LinkServer } from '#drivers/link/port.ts'
 import { present } from '#base/assert.ts'
@@ -17,8 +18,9 @@ import { openSqliteStore } from '#drivers/store/sqlite/store.ts'
 import { runController, type Controller } from '#program/controller/controller.ts'
 import { listenTo } from './door.ts'
 import { everyDay } from './freshness.ts'
-import { layoutOf } from './layout.ts'
+import { controllerUid, layoutOf } from './layout.ts'
 import type { ControllerOrder } from './orders.ts'
+import { Peers } from './peers.ts'
 import { simulated } from './simulated.ts'
 import { tether, type Running } from './tether.ts'
 import { version } from './version.ts'
@@ -41,6 +43,10 @@ const namesFor = ({ address, isSecure }: ControllerOrder) => [
 
 const asHost = (name: string) => (name.includes(':') ? `[${name}]` : name)
 
+/** Where Decant was started by root, its guests are users of their own; else they are the same as we. */
+const guestsHaveUids = ({ simulation }: ControllerOrder) =>
+  simulation === null && [0, controllerUid].includes(process.getuid?.() ?? -1)
+
 /** The API's own certificate, renewed when it is due; nothing where plain HTTP is served. */
 async function tlsOf(order: ControllerOrder, authority: Authority, folder: string) {
   if (!order.isSecure) return undefined
@@ -56,6 +62,7 @@ async function openDoor(order: ControllerOrder, { desk }: Controller, authority:
     localTokenHash: order.tokenHash,
     log,
     ...(tls === undefined ? {} : { tls }),
+    ...(guestsHaveUids(order) ? { isWelcome: new Peers(isGuestUid).isWelcome } : {}),
   })
 }
 

@@ -40,7 +40,7 @@ export function uidsIn(ledger = usualLedger): Uids {
       mkdirSync(ledger, { recursive: true, mode: 0o700 })
       mkdirSync(runFolder, { recursive: true, mode: 0o755 })
       const before = kept(runFolder)
-      if (isOurs(before) && claim(before, runFolder)) return before
+      if (isGuestUid(before) && claim(before, runFolder)) return before
       for (let uid = firstUid; uid <= lastUid; uid += 1) {
         if (!claim(uid, runFolder)) continue
         writeFileSync(join(runFolder, fileName), String(uid), { mode: 0o600 })
@@ -50,7 +50,7 @@ export function uidsIn(ledger = usualLedger): Uids {
     },
     release: (runFolder) => {
       const uid = kept(runFolder)
-      if (isOurs(uid) && textOf(join(ledger, String(uid))) === runFolder)
+      if (isGuestUid(uid) && textOf(join(ledger, String(uid))) === runFolder)
         rmSync(join(ledger, String(uid)), { force: true })
     },
   }
@@ -66,7 +66,8 @@ export function forgetUids(folder: string, ledger = usualLedger): void {
   for (const each of [ledger, dirname(ledger)]) if (readdirSync(each).length === 0) rmdirSync(each)
 }
 
-const isOurs = (uid: number) => uid >= firstUid && uid <= lastUid
+/** Whether this is the user of a guest, of whichever Decant on this host. */
+export const isGuestUid = (uid: number) => uid >= firstUid && uid <= lastUid
 
 function textOf(file: string): string | undefined {
   try {
