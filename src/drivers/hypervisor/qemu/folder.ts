@@ -33,11 +33,15 @@ export const isGuestId = (id: string) => guestId.test(id)
 /** Ids of all guests with a run folder. */
 export const runFolders = (folder: string): string[] => readdirSync(folder).filter(isGuestId)
 
-/** Empties a run folder of what the last process left, and lays out what the next one needs. */
-export function prepareFolder(folder: string, word: string, uid: number | null): void {
+/** Empties a run folder of what the last process left, and lays out what the next one needs; `told` is what its guest may read. */
+export function prepareFolder(
+  folder: string,
+  told: Readonly<Record<string, string>>,
+  uid: number | null,
+): void {
   mkdirSync(folder, { recursive: true, mode: 0o755 })
   for (const name of readdirSync(folder)) if (!kept.has(name)) rmSync(join(folder, name), { recursive: true })
-  writeFileSync(join(folder, 'word'), word, { mode: 0o644 })
+  for (const [name, text] of Object.entries(told)) writeFileSync(join(folder, name), text, { mode: 0o644 })
   writeFileSync(join(folder, screenName), '', { mode: 0o600 })
   if (uid === null) return chmodSync(folder, 0o700)
   chownSync(join(folder, screenName), uid, uid)

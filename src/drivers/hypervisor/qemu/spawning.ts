@@ -53,7 +53,7 @@ type Making = {
 
 async function startProcess(making: Making) {
   const { guest, body, ground, uid, signal } = making
-  prepareFolder(guest.folder, body.word, uid)
+  prepareFolder(guest.folder, { word: body.word, name: body.spec.machineName }, uid)
   const cgroups = groupsFor(guest.id, body, ground)
   guest.keep(freshRecord({ body, uid, cgroups, ground }))
   // The disk works while QEMU starts; both must be done before the guest's first instruction.

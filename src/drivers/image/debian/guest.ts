@@ -26,6 +26,8 @@ if [ -r $word ]; then
   $b head -c 64 $word > /run/decant/word
   $b echo "decant-proof: $($b cat /run/decant/word)"
 fi
+name=/sys/firmware/qemu_fw_cfg/by_name/opt/decant/name/raw
+if [ -r $name ]; then $b head -c 63 $name > /run/decant/name; fi
 ${load(disk)}
 tries=0
 while [ ! -b /dev/vda ] && [ $tries -lt 200 ]; do $b usleep 50000; tries=$((tries + 1)); done
@@ -42,7 +44,7 @@ const startUp = `#!/bin/sh
 mkdir -p /dev/pts /dev/shm
 mount -t devpts devpts /dev/pts
 mount -t tmpfs tmpfs /tmp
-hostname -F /etc/hostname
+if [ -s /run/decant/name ]; then hostname -F /run/decant/name; else hostname -F /etc/hostname; fi
 ip link set lo up
 acpid
 httpd -h /srv/www

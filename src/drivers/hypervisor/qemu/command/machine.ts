@@ -45,8 +45,12 @@ export function kernel({ body, firmware }: Start): Part {
   return firmware === null ? [] : ['-bios', firmware.code]
 }
 
-/** What the guest can read at `opt/decant/word` (qemu.org, docs/specs/fw_cfg): its proof of life. */
-export const firmwareConfig = (): Part => ['-fw_cfg', 'name=opt/decant/word,file=word']
+/**
+ * What the guest can read below `opt/decant/` (qemu.org, docs/specs/fw_cfg): the word of its proof of life, and
+ * its machine's name. Both lie in files of the run folder: a person's text stays out of the arguments.
+ */
+export const firmwareConfig = (): Part =>
+  ['word', 'name'].flatMap((file) => ['-fw_cfg', `name=opt/decant/${file},file=${file}`])
 
 /** Seccomp: no new programs, no new privileges (see `-sandbox` in qemu(1)). */
 export const sandbox = (): Part => [
