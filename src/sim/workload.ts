@@ -9,7 +9,7 @@ export type Scale = { readonly hosts: number; readonly machines: number }
 type Make = (random: Random, scale: Scale) => Wish
 
 const machineName = (random: Random, { machines }: Scale) => `m${wholeFrom(random, machines)}`
-const volumeName = (random: Random) => `data${wholeFrom(random, 4)}`
+const volumeName = (random: Random) => `data${wholeFrom(random, 2)}`
 const hostName = (random: Random, { hosts }: Scale) => `h${1 + wholeFrom(random, hosts)}`
 
 /** Wishes that the pool needs to be of use; repeated, they are refused as standing already. */

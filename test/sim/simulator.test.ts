@@ -26,8 +26,8 @@ function mustHold({ options, violation, journal }: Outcome) {
 for (const kept of seeds as unknown as readonly Kept[])
   test(`seed ${kept.seed} fails no more: ${kept.why}`, async () => mustHold(await simulate(optionsOf(kept))))
 
-test('I-01 I-13 I-17 I-20 I-22 I-23 I-24 I-25 I-26 I-27 I-47 I-48 hold under every fault, 200 seeds', async () => {
-  for (let seed = 20_000; seed < 20_200; seed++)
+test('I-01 I-13 I-17 I-20 I-22 I-23 I-24 I-25 I-26 I-27 I-47 I-48 hold under every fault, 120 seeds', async () => {
+  for (let seed = 20_000; seed < 20_120; seed++)
     mustHold(await simulate(optionsOf({ seed, why: 'a fixed range' })))
 })
 
