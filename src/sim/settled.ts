@@ -94,7 +94,8 @@ function machineWants(center: Datacenter, replica: Replica, machine: MachineDocu
 
 /** Another machine has the disk or the port that this one needs: it waits, and says so. */
 function isHeldByAnother(replica: Replica, { id, status }: MachineDocument): boolean {
-  if (status.holds.some(({ code }) => code === 'machine/volume-in-use')) return true
+  if (status.holds.some(({ code }) => code === 'machine/volume-in-use' || code === 'machine/port-taken'))
+    return true
   const hold = status.holds.find(
     ({ code, facts }) => code === 'object/failed' && facts.code === 'store/claimed',
   )
