@@ -10,6 +10,7 @@ import { isObject } from '#base/json.ts'
 import { Problem } from '#model/problem.ts'
 import type { Language } from '#model/sentence.ts'
 import { Client } from '#client/client.ts'
+import { checkListener } from './listener.ts'
 
 export type Surroundings = {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -57,6 +58,7 @@ async function localPlace(data: string): Promise<Place> {
   const endpoint = await readOrNotRunning(endpointFile(data), data)
   const { url, caFile } = endpointFrom(endpoint, data)
   const token = (await readOrNotRunning(tokenFile(data), data)).trim()
+  await checkListener(url, data)
   return { url, token, caFile, data }
 }
 
