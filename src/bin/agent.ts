@@ -28,7 +28,7 @@ tether<AgentOrder>(async (order, tell): Promise<Running> => {
       notebook: new FolderNotebook(join(folder, 'notes')),
       hypervisor: await openQemu({ folder: join(folder, 'guests'), clock: realClock }),
       datastore: (name) => (name === local.name ? local : undefined),
-      network: openUserNetwork(),
+      network: openUserNetwork([order.port]),
       imageMaker: await openImageMaker({ cacheFolder: join(folder, 'packages') }),
       clock: realClock,
       facts: hostFacts(),

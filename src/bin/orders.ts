@@ -25,6 +25,8 @@ export type AgentOrder = {
   readonly say: 'begin'
   readonly data: string
   readonly host: string
+  /** The controller's own port, which no guest may have. */
+  readonly port: number
   readonly credentials: Credentials
 }
 

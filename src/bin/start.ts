@@ -70,7 +70,7 @@ function controllerOf(settings: Settings, { layout, port, lock }: Place, tokenHa
   })
 }
 
-function agentOf(settings: Settings, { layout, lock }: Place, { agent: credentials }: ControllerReady) {
+function agentOf(settings: Settings, { layout, port, lock }: Place, { agent: credentials }: ControllerReady) {
   const host = ensureHostName(layout, settings.name)
   return new Program<AgentReady>({
     name: 'agent',
@@ -79,7 +79,7 @@ function agentOf(settings: Settings, { layout, lock }: Place, { agent: credentia
     keep: layout.agent,
     lock,
     journal: new Journal(join(layout.run, 'agent.log')),
-    begin: () => ({ say: 'begin', data: layout.data, host, credentials }),
+    begin: () => ({ say: 'begin', data: layout.data, host, port, credentials }),
     onReady: () => {},
     tell,
   })

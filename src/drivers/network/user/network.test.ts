@@ -64,6 +64,20 @@ test('the same port on two addresses is two ports; every address holds them all'
   )
 })
 
+test("a reserved port is no guest's, although nobody listens there (I-45)", async () => {
+  const { port, free } = await listener()
+  await free()
+  const network = openUserNetwork([port])
+  for (const address of ['127.0.0.1', '0.0.0.0'])
+    await assert.rejects(
+      network.plug('a', nic(address, port), []),
+      (error) => error instanceof Problem && error.code === 'network/port-busy',
+    )
+  const before = [{ guestPort: 80, protocol: 'tcp', hostPort: port }]
+  const { forwards } = await network.plug('a', nic('127.0.0.1', 0), before)
+  assert.notEqual(forwards[0]?.hostPort, port)
+})
+
 test('an address that the host does not have is said plainly', async () => {
   await assert.rejects(
     openUserNetwork().plug('a', nic('203.0.113.1', 0), []),

@@ -17,7 +17,11 @@ type Hold = Pick<Forward, 'protocol' | 'address' | 'hostPort'>
 const tries = 100
 const everyAddress = '0.0.0.0'
 
-export const openUserNetwork = (): Network => new UserNetwork()
+/**
+ * `reserved`: TCP ports that no guest is given, free or not. The controller's own is one: whoever listened there
+ * while it is down would be handed the secrets of those who come to it.
+ */
+export const openUserNetwork = (reserved: readonly number[] = []): Network => new UserNetwork(reserved)
 
 const overlaps = (a: Hold, b: Hold) =>
   a.protocol === b.protocol &&
@@ -28,6 +32,11 @@ class UserNetwork implements Network {
   readonly name = 'user'
   /** `guest/nic` → the ports it was given. */
   readonly #held = new Map<string, Hold[]>()
+  readonly #reserved: readonly number[]
+
+  constructor(reserved: readonly number[]) {
+    this.#reserved = reserved
+  }
 
   async plug(guest: string, nic: Nic, before: Before) {
     const holder = `${guest}/${nic.id}`
@@ -97,8 +106,9 @@ class UserNetwork implements Network {
     const isHeld = [...this.#held.values(), held].some((holds) =>
       holds.some((other) => overlaps(other, hold)),
     )
-    if (!isHeld) held.push(hold)
-    return !isHeld
+    const isOpen = !isHeld && !(hold.protocol === 'tcp' && this.#reserved.includes(hold.hostPort))
+    if (isOpen) held.push(hold)
+    return isOpen
   }
 }
 
