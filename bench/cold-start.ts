@@ -79,6 +79,7 @@ function rawScript(base: string, body: Body, emulator: Emulator) {
   const start = async () => {
     mkdirSync(folder)
     writeFileSync(join(folder, 'word'), body.word)
+    writeFileSync(join(folder, 'name'), body.spec.machineName)
     const machineType = machineTypeOf(emulator, body.spec.machineType)
     const { architecture, binary } = emulator
     const given = { id: randomUUID(), folder, body, accelerator: 'tcg', architecture, machineType } as const
