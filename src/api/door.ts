@@ -22,10 +22,15 @@ export const safeHeaders: Readonly<Record<string, string>> = {
  * another origin.
  */
 export function checkDoor(
-  { headers }: IncomingMessage,
+  { headers, headersDistinct, url }: IncomingMessage,
   options: Pick<ApiOptions, 'allowedHosts'>,
   isSecure: boolean,
 ) {
+  // Which of two hosts is meant is what attackers and proxies disagree on (RFC 9112, §3.2).
+  if ((headersDistinct?.host?.length ?? 0) > 1)
+    throw new Problem('request/malformed', { why: 'there is more than one Host header' })
+  if (url?.startsWith('/') === false)
+    throw new Problem('request/malformed', { why: 'the address does not begin with a slash' })
   const host = typeof headers.host === 'string' ? headers.host.toLowerCase() : undefined
   if (host === undefined) throw new Problem('request/malformed', { why: 'there is no Host header' })
   const [, name = ''] = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]{1,253})(?::\d{1,5})?$/.exec(host) ?? []

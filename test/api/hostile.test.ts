@@ -292,6 +292,10 @@ test('what is not HTTP, names another host, or never ends', async () => {
   assert.equal(status(await raw(`GET /api/health HTTP/1.1\r\nHost: evil.example\r\n${end}`)), 403)
   assert.equal(status(await raw(`GET /api/health HTTP/1.1\r\nHost: localhost.evil.example\r\n${end}`)), 403)
   assert.equal(status(await raw(`GET /api/health HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n${end}`)), 200)
+  const two = 'Host: localhost\r\nHost: evil.example\r\n'
+  assert.equal(status(await raw(`GET /api/health HTTP/1.1\r\n${two}${end}`)), 400, 'two hosts')
+  const whole = 'http://evil.example/api/health'
+  assert.equal(status(await raw(`GET ${whole} HTTP/1.1\r\nHost: localhost\r\n${end}`)), 400, 'absolute form')
   assert.equal(
     status(await raw(`GET /api/v1/machines/%zz HTTP/1.1\r\nHost: localhost\r\n${auth}${end}`)),
     400,
