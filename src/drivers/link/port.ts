@@ -63,7 +63,7 @@ export type Hello = {
   /** New at each start of the agent. */
   readonly incarnation: string
   readonly version: string
-  /** What the agent already has: `kind/id` → revision. The controller sends only what differs. */
+  /** What the agent already has: `kind/id` → revision, -1 when unclaimed. The controller sends only what differs. */
   readonly have: Readonly<Record<string, number>>
 }
 

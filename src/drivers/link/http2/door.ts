@@ -17,7 +17,8 @@ const hello = z.object({
   host,
   incarnation: word,
   version: word,
-  have: z.record(word, count),
+  // -1: kept, but unclaimed.
+  have: z.record(word, z.int().min(-1)),
 })
 
 const down = z.discriminatedUnion('say', [
