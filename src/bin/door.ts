@@ -37,9 +37,12 @@ export async function tryAddress(address: string, port: number): Promise<number>
 
 function refusal(error: NodeJS.ErrnoException, address: string, port: number): Problem {
   if (error.code === 'EADDRINUSE') return new Problem('start/port-busy', { port, address })
-  const [setting, why] =
-    error.code === 'EACCES'
-      ? ['port', `port ${port} needs rights that this user has not`]
-      : ['listen', `${address} is not an address of this machine`]
-  return new Problem('setting/invalid', { setting, why }, { cause: error })
+  if (error.code === 'EACCES') {
+    const why = `port ${port} needs rights that this user has not`
+    return new Problem('setting/invalid', { setting: 'port', why })
+  }
+  const why = `${address} is not an address of this machine`
+  // Other reasons are rare; whoever meets one sees it.
+  const isUsual = error.code === 'EADDRNOTAVAIL'
+  return new Problem('setting/invalid', { setting: 'listen', why }, isUsual ? {} : { cause: error })
 }

@@ -1,7 +1,7 @@
 /** What lies where under the data folder, and to whom it belongs. */
 
 import { chmodSync, existsSync, lchownSync, lstatSync, mkdirSync, readdirSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Problem } from '#model/problem.ts'
 import { endpointFile, tokenFile } from '#cli/place.ts'
 
@@ -55,10 +55,35 @@ function folder(path: string, mode: number) {
   if ((status.mode & 0o777) !== mode) chmodSync(path, mode)
 }
 
+/** What the kernel refused (errno(3)), for people. */
+function lackOf({ code, path = 'the folder', message }: NodeJS.ErrnoException): string {
+  if (code === 'EACCES' || code === 'EPERM') return `this user may not make or change ${path}`
+  if (code === 'EROFS') return `${path} lies on a read-only file system`
+  if (code === 'ENOSPC' || code === 'EDQUOT') return `there is no room for ${path}`
+  if (code === 'ENOENT' || code === 'ENOTDIR') return `${path} cannot be a folder`
+  return `cannot be used: ${message}`
+}
+
+/** Node's own recursive mkdir never ends under /proc, where the kernel says that the parent is missing. */
+function folders(path: string) {
+  if (existsSync(path)) return
+  folders(dirname(path))
+  mkdirSync(path, { mode: 0o755 })
+}
+
+/** Refuses a data folder in which others could put something in the place of what is ours. */
+function checkOwner(data: string) {
+  const { uid, mode } = statSync(data)
+  const refusal = (why: string) => new Problem('setting/invalid', { setting: 'data', why })
+  if (uid !== 0 && uid !== process.getuid?.()) throw refusal(`${data} belongs to another user (uid ${uid})`)
+  if ((mode & 0o002) !== 0) throw refusal(`every user can write to ${data}`)
+}
+
 /** Makes the folders that are missing. Problem `setting/invalid` on `data`. */
 export function layOut(layout: Layout, isRoot: boolean) {
   try {
-    mkdirSync(layout.data, { recursive: true, mode: 0o755 })
+    folders(layout.data)
+    checkOwner(layout.data)
     folder(layout.run, 0o700)
     // Guests have uids of their own and must reach their own folders in it.
     folder(layout.agent, isRoot ? 0o711 : 0o700)
@@ -66,8 +91,7 @@ export function layOut(layout: Layout, isRoot: boolean) {
     folder(layout.link, 0o700)
   } catch (error) {
     if (error instanceof Problem) throw error
-    const why = `cannot be used: ${error instanceof Error ? error.message : String(error)}`
-    throw new Problem('setting/invalid', { setting: 'data', why }, { cause: error })
+    throw new Problem('setting/invalid', { setting: 'data', why: lackOf(error as NodeJS.ErrnoException) })
   }
 }
 

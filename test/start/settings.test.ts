@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { readSettings, settingsText } from '#bin/config.ts'
 import { nameFrom } from '#bin/identity.ts'
+import { layOut, layoutOf } from '#bin/layout.ts'
 import { Problem } from '#model/problem.ts'
 
 const read = (argv: readonly string[], env: Record<string, string> = {}, uid = 1000) =>
@@ -93,4 +94,13 @@ test('a host gets a name by our rules, whatever the machine is called', () => {
   assert.equal(nameFrom(''), 'host')
   assert.equal(nameFrom('서버'), 'host')
   assert.ok(nameFrom('x'.repeat(200)).length <= 63)
+})
+
+test('a data folder that cannot be is refused at once, in words', () => {
+  for (const data of ['/proc/decant/data', `${import.meta.filename}/data`])
+    assert.throws(
+      () => layOut(layoutOf(data), false),
+      (error) => error instanceof Problem && /cannot be a folder/.test(error.message),
+      data,
+    )
 })

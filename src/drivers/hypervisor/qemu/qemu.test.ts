@@ -1,7 +1,7 @@
 /** QEMU's command line, its jail, QMP and serial lines, without a QEMU. */
 
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,7 +13,7 @@ import { commandLine } from './command/line.ts'
 import type { Start } from './command/part.ts'
 import { machinesIn, tscKhzIn, versionIn } from './emulator.ts'
 import { scopeArgv } from './jail/scope.ts'
-import { uidsIn } from './jail/uids.ts'
+import { forgetUids, uidsIn } from './jail/uids.ts'
 import { wrapped } from './jail/wrap.ts'
 import { probeRom } from './probe/rom.ts'
 import { Qmp } from './qmp/client.ts'
@@ -174,6 +174,10 @@ test('users of guests are distinct, stay, and are given back (I-27)', (t) => {
   uids.release(join(folder, 'one'))
   rmSync(join(folder, 'one'), { recursive: true })
   assert.equal(uids.of(join(folder, 'three')), one)
+  forgetUids(join(folder, 't'), join(folder, 'uids'))
+  assert.equal(readdirSync(join(folder, 'uids')).length, 2)
+  forgetUids(folder, join(folder, 'uids'))
+  assert.ok(!existsSync(join(folder, 'uids')))
 })
 
 test("QEMU's and the kernel's own words are read", () => {
