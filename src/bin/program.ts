@@ -19,6 +19,8 @@ export type ProgramPlan<R extends Ready> = {
   readonly folder: string
   /** The program's own folder, in which it keeps compiled code. */
   readonly keep: string
+  /** Names of the variables of our environment that it is handed; absent: all. */
+  readonly environment?: readonly string[]
   /** Descriptor of the lock, which the program holds as long as it lives. */
   readonly lock: number
   readonly journal: Journal
@@ -92,11 +94,11 @@ export class Program<R extends Ready> {
   }
 
   #spawn() {
-    const { argv, folder, keep, lock, journal, begin } = this.#plan
+    const { argv, folder, keep, environment, lock, journal, begin } = this.#plan
     const [program, ...rest] = thrifty(argv)
     const child = spawn(program, rest, {
       cwd: folder,
-      env: compiledIn(keep),
+      env: compiledIn(keep, environment),
       // A session of its own: what a terminal sends to us does not reach it.
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc', lock],

@@ -3,7 +3,7 @@
  * need to know, and ends both when it is ended. Guests are the agent's work and outlive all three.
  */
 
-import { existsSync, rmSync } from 'node:fs'
+import { existsSync, fstatSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { languageOf } from '#cli/everywhere.ts'
@@ -52,6 +52,8 @@ function controllerOf(settings: Settings, { layout, port, lock }: Place, tokenHa
     argv: cell.argv,
     folder: layout.data,
     keep: layout.controller,
+    // It has a user of its own; the secrets that may stand in root's environment are not for it.
+    environment: ['PATH', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'NODE_OPTIONS'],
     lock,
     journal: new Journal(join(layout.run, 'controller.log')),
     begin: () => ({
@@ -94,7 +96,15 @@ function showFound({ found }: AgentReady) {
   tell(`Found ${what}: ${list.join(', ')}${more}; same processes, they were never stopped`)
 }
 
+/** Whether our words are kept by systemd, which lets others read them (systemd.exec(5), JOURNAL_STREAM). */
+function isJournalled(): boolean {
+  const { dev, ino } = fstatSync(1)
+  return process.env.JOURNAL_STREAM === `${dev}:${ino}`
+}
+
 async function showWayIn({ port }: Place, client: Client, listen: string) {
+  // A link is a secret for ten minutes (I-45).
+  if (isJournalled()) return tell('Sign in by the link that this prints: ./decant login')
   tell(`Sign in, once and within 10 minutes: ${(await signInLink(client, 'admin')).url}`)
   const [, , server] = (process.env.SSH_CONNECTION ?? '').split(' ')
   if (server !== undefined && /^[\w.:%]+$/.test(server) && isLoopback(listen)) {

@@ -21,11 +21,17 @@ export const thrifty = (argv: readonly [string, ...string[]]): [string, ...strin
   return [first, ...rest, ...smallHeap, script]
 }
 
-/** The environment in which a program finds and keeps its compiled code; the folder is its own. */
-export const compiledIn = (folder: string): NodeJS.ProcessEnv => ({
-  ...process.env,
+/**
+ * The environment in which a program finds and keeps its compiled code; the folder is its own. `handed`: names of
+ * what else it is handed of ours, everything where nothing is said.
+ */
+export const compiledIn = (folder: string, handed?: readonly string[]): NodeJS.ProcessEnv => ({
+  ...(handed === undefined ? process.env : chosen(handed)),
   NODE_COMPILE_CACHE: join(folder, 'compiled'),
 })
+
+const chosen = (names: readonly string[]) =>
+  Object.fromEntries(names.flatMap((name) => (name in process.env ? [[name, process.env[name]]] : [])))
 
 /** How long after being ready a program is taken to have done what only a start does. */
 const settledMs = 3_000

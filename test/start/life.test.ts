@@ -184,6 +184,8 @@ test('the controller has no rights, and its secrets stand in no argv', async (t)
   if (isRoot) {
     const inCell = processesOn(data).length > 0 ? controllerWithin(program(data, 'src/bin/controller.ts')) : 0
     assertNoRights(inCell)
+    const handed = readFileSync(`/proc/${inCell}/environ`, 'utf8')
+    assert.doesNotMatch(handed, /(^|\0)(HOME|XDG_DATA_HOME)=/, "I-45: root's environment is not for it")
   }
   const strangers = isRoot
     ? decant({ ...person, uid: strangerUid }, '--data', data, 'machine', 'list')
