@@ -125,6 +125,7 @@ export class Invariants {
     }
     if (on === 'store') this.#silences.storeFails(spoiltMs)
     const [host = '', , id] = on.split(' ')
+    if (name === 'host-cycle') this.#losesOffs(host)
     for (const [key, { host: of, pid, guest }] of this.#known) {
       const isHit = name === 'host-cycle' ? of === host : id !== undefined && key === `${host}/${id}`
       if (!isHit) continue
@@ -134,6 +135,16 @@ export class Invariants {
       if (name === 'guest-strange') this.#strange.set(key, this.#center.time.elapsedMs)
       if (name === 'guest-off' && guest.process === 'running' && !wasAsked)
         this.#offs.set(key, guest.body.spec.boot)
+    }
+  }
+
+  /** What a guest did just before its host lost power, and its agent had not noted, nobody can know. */
+  #losesOffs(host: string) {
+    const notebook = this.#center.hosts.get(host)?.notebook
+    for (const key of this.#offs.keys()) {
+      if (!key.startsWith(`${host}/`)) continue
+      const record = notebook?.get(`guest/${key.slice(host.length + 1)}`) as { exit?: unknown } | undefined
+      if ((record?.exit ?? null) === null) this.#offs.delete(key)
     }
   }
 

@@ -55,7 +55,12 @@ function volumeWants(
   replica: Replica,
   { name, status, deletingAtMs, spec, id, host }: VolumeDocument,
 ): string[] {
-  if (deletingAtMs !== null) return [`volume ${name} is still being deleted: ${codes(status.holds)}`]
+  // A body that was running when its disk was taken off keeps it until it is stopped.
+  const isHeld = [...replica.all('guest')].some(({ document }) =>
+    (document.spec as GuestSpec).disks.some(({ volume }) => volume === id),
+  )
+  if (deletingAtMs !== null)
+    return isHeld ? [] : [`volume ${name} is still being deleted: ${codes(status.holds)}`]
   if (status.state !== 'ready')
     return [`volume ${name} on ${host} is ${status.state}: ${codes(status.holds)}`]
   if (spec.sizeMib === undefined || status.sizeBytes >= spec.sizeMib * 2 ** 20) return []

@@ -12,6 +12,8 @@ export type VolumeObserved = {
   readonly isDatastoreReady: boolean
   /** Whether a guest on this host has it open. */
   readonly isInUse: boolean
+  /** Whether it belongs to the wish of a guest on this host, which may open it at any time. */
+  readonly isHeld: boolean
 }
 
 export type VolumeStep =
@@ -35,7 +37,7 @@ export function planVolume(wish: VolumeSpec, seen: VolumeObserved): Plan<VolumeS
 
 const planRemoval = (seen: VolumeObserved): Plan<VolumeStep> => {
   if (seen.state === 'absent') return settled
-  return seen.isInUse ? wait('volume/in-use', {}, 1_000) : proceed({ do: 'remove' })
+  return seen.isInUse || seen.isHeld ? wait('volume/in-use', {}, 1_000) : proceed({ do: 'remove' })
 }
 
 /** What people are told of the volume's state. */

@@ -93,6 +93,7 @@ function queuesOf(
     datastore: new WorkQueue({
       clock: ports.clock,
       work: async (id) => {
+        if (on.wishes.isOver('datastore', id)) await on.wishes.drop('datastore', id)
         const wish = on.wishes.get('datastore', id)
         if (wish !== undefined) await reportDatastore(ports, on.reports, wish)
         return {}

@@ -91,19 +91,23 @@ async function observeVolume(ports: AgentPorts, wishes: Wishes, id: string, wish
       isImageReady,
       isDatastoreReady: datastore !== undefined,
       isInUse: await isInUse(ports, wishes, id),
+      isHeld: guestsWith(wishes, id).some(({ document }) => document.spec.power !== 'gone'),
     },
   }
 }
 
 /** Whether a process on this host has the volume open. */
 async function isInUse({ hypervisor }: AgentPorts, wishes: Wishes, volume: string): Promise<boolean> {
-  for (const { document } of wishes.of('guest')) {
-    const { disks } = document.spec as GuestSpec
-    if (!disks.some((disk) => disk.volume === volume)) continue
+  for (const { document } of guestsWith(wishes, volume)) {
     if ((await hypervisor.observe(document.id)).process !== 'absent') return true
   }
   return false
 }
+
+const guestsWith = (wishes: Wishes, volume: string) =>
+  wishes
+    .of('guest')
+    .filter(({ document }) => (document.spec as GuestSpec).disks.some((disk) => disk.volume === volume))
 
 type ImageSeen = {
   readonly id: string

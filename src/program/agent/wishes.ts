@@ -107,8 +107,9 @@ export class Wishes {
   }
 }
 
-/** Whether the last wish was to be gone: then being forgotten is the end, not a stray. */
-const isOver = ({ deletingAtMs, spec }: Wished) => deletingAtMs !== null || spec.power === 'gone'
+/** Whether being forgotten is the end, not a stray: the last wish was to be gone, or there is nothing to lose. */
+const isOver = ({ kind, deletingAtMs, spec }: Wished) =>
+  deletingAtMs !== null || spec.power === 'gone' || kind === 'datastore'
 
 const keyOf = ({ kind, id }: Wished) => `${kind}/${id}`
 

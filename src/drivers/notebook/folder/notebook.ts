@@ -39,8 +39,8 @@ export class FolderNotebook implements Notebook {
   async put(key: string, value: Json) {
     assert(keyForm.test(key), `a notebook key of our own form, not ${key}`)
     const text = JSON.stringify(value)
-    if (this.#notes.get(key) === text) return
     await this.#inTurn(key, async () => {
+      if (this.#notes.get(key) === text) return
       await this.#write(key, text)
       this.#notes.set(key, text)
     })
@@ -88,7 +88,9 @@ export class FolderNotebook implements Notebook {
   async #inTurn(key: string, work: () => Promise<void>) {
     const turn = (this.#writing.get(key) ?? Promise.resolve()).then(work, work)
     this.#writing.set(key, turn)
-    await turn
+    await turn.finally(() => {
+      if (this.#writing.get(key) === turn) this.#writing.delete(key)
+    })
   }
 }
 
