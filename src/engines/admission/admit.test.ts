@@ -1,6 +1,7 @@
 /** Admission decides from plain data; here from a few maps. */
 
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
 import type { Document } from '#model/document.ts'
 import { Problem } from '#model/problem.ts'
@@ -170,6 +171,19 @@ test('quota bounds what is added, never what is there', () => {
     }),
     nothing,
   )
+})
+
+test("a name in the form of an id is refused, and one that is there keeps nobody else's object (I-42)", () => {
+  const documents = pool()
+  const image = { ...made(documents, 'image', { name: 'i' }, 'p'), id: randomUUID() }
+  documents.pop()
+  documents.push(image)
+  refusedWith('request/invalid', () => made(documents, 'image', { name: image.id }, 'default'), 'name')
+  const namesake = { ...image, name: image.id, id: 'other', project: 'default' }
+  documents.push(namesake)
+  made(documents, 'machine', { name: 'm', spec: { image: image.id } }, 'default')
+  assert.ok(admitDelete(kind('image'), image, world(documents)).after?.deletingAtMs)
+  refusedWith('object/in-use', () => admitDelete(kind('image'), namesake, world(documents)))
 })
 
 test('deleting: kept while protected, named, owned or not empty; then wished or done', () => {

@@ -1,7 +1,7 @@
 /** Admission: whether a change that somebody asks for is allowed, and what the object is after it. */
 
 import { at, same } from '#base/json.ts'
-import type { Document } from '#model/document.ts'
+import { Id, type Document } from '#model/document.ts'
 import type { Kind } from '#model/kind.ts'
 import { reason, type Reason } from '#model/plan.ts'
 import { Problem } from '#model/problem.ts'
@@ -29,6 +29,8 @@ export function admitCreate(
   if (wish.project !== undefined && wish.project !== project) throw fixed('project')
   const given = name ?? wish.name
   if (given === undefined) throw fieldProblem('name', 'required')
+  // Names and ids stand in the same places: a name in the form of an id would be taken for another object's.
+  if (Id.safeParse(given).success) throw fieldProblem('name', 'id')
   if (kind.scope === 'project') projectOf(project, around)
   const after: Document = {
     kind: kind.name,

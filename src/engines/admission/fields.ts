@@ -23,6 +23,7 @@ export const faults: Readonly<Record<string, Sentence>> = {
     'must be lower-case letters, digits and hyphens, start and end with a letter or digit, at most 63',
     '소문자, 숫자, 하이픈만 쓰고 글자나 숫자로 시작하고 끝나야 하며 최대 63자입니다',
   ),
+  id: s('must not have the form of an id', 'ID 형식일 수 없습니다'),
   text: s('must be well-formed text without control characters', '제어 문자가 없는 올바른 텍스트여야 합니다'),
   labels: s('has too many labels', '레이블이 너무 많습니다'),
   falls: s('may only rise; it is {bound} now', '늘릴 수만 있습니다. 현재 {bound}입니다'),

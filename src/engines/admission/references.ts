@@ -83,7 +83,6 @@ function uses(
   if (target.kind === 'project' && isBoundTo(document, target.name)) return true
   for (const named of referencesIn(kind, document.spec)) {
     if (named.kind !== target.kind) continue
-    if (named.text === target.id) return true
     const isLikely = referenceFrom(named.text).name === target.name
     if (isLikely && resolved(named, document.project, around)?.id === target.id) return true
   }
