@@ -123,7 +123,8 @@ export const guest = defineKind({
     adopted: z.boolean().default(false),
   }),
   fixed: [],
-  references: {},
+  // A body keeps its disks until it is known to be down, also those that its machine no longer wishes.
+  references: { 'disks.[].volumeName': 'volume' },
   deletion: 'planned',
   columns: [
     { title: { en: 'Phase', ko: '단계' }, path: 'status.phase' },
