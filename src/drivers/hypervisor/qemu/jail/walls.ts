@@ -29,6 +29,18 @@ export function wallsOf(means: Means, accelerator: Accelerator['name']): readonl
       hasGroups ? '' : (means.groups as { why: string }).why,
     ),
     wall(
+      'decant-port',
+      means.isRoot,
+      'Decant refuses the connections that guests make to it',
+      'a guest is the same user as you: Decant cannot tell its connections from yours',
+    ),
+    wall(
+      'host-loopback',
+      false,
+      '',
+      'in a user-mode network that is not restricted, a guest reaches what listens on addresses of this host',
+    ),
+    wall(
       'kvm-isolation',
       accelerator === 'kvm',
       'the processor separates guests',
