@@ -10,7 +10,7 @@
  *     status:  prelaunch → starting · paused, io-error² → paused · shutdown → shutdown ·
  *              guest-panicked, internal-error → panicked · all else → running
  *
- * ¹ while it is young. ² seen as running with `isIoStopped`: nobody asked for that pause.
+ * ¹ while it is young. ² with `isIoStopped`: nobody asked for that pause.
  */
 
 import { limits } from '#model/limits.ts'
@@ -186,12 +186,8 @@ export class Guest {
     if (record === undefined || record.phase === 'ended') return 'absent'
     if (record.phase === 'spawning' || this.isSpawning) return 'starting'
     if (!this.isAlive) return 'lost'
-    if (this.#qmp?.isOpen === true) return this.#isKeptStill ? 'paused' : seenAs(this.#status)
+    if (this.#qmp?.isOpen === true) return seenAs(this.#status)
     return this.#clock.now() - record.startedAtMs < youthMs && !this.isAdopted ? 'starting' : 'strange'
-  }
-
-  get #isKeptStill() {
-    return this.isHeldStill && this.#status === 'io-error'
   }
 
   #hear({ event, data }: QmpEvent) {
@@ -231,7 +227,7 @@ export class Guest {
 
 function seenAs(status: string): Sight['process'] {
   if (status === 'prelaunch') return 'starting'
-  if (status === 'paused') return 'paused'
+  if (status === 'paused' || status === 'io-error') return 'paused'
   if (status === 'shutdown') return 'shutdown'
   if (status === 'guest-panicked' || status === 'internal-error') return 'panicked'
   return 'running'
