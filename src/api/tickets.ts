@@ -18,6 +18,8 @@ export type Ticket = {
 }
 
 const mostTickets = 10_000
+/** One person's at a time; so many consoles nobody opens within half a minute, and others find room (I-46). */
+const mostOfOne = 256
 
 export class Tickets {
   readonly #tickets = new Map<string, Ticket>()
@@ -32,6 +34,9 @@ export class Tickets {
     this.#forgetOld()
     if (this.#tickets.size >= mostTickets)
       throw new Problem('request/too-many', { limit: mostTickets, what: 'tickets' })
+    const { user } = ticket.identity.principal
+    const own = [...this.#tickets.values()].filter(({ identity }) => identity.principal.user === user)
+    if (own.length >= mostOfOne) throw new Problem('request/too-many', { limit: mostOfOne, what: 'tickets' })
     const secret = newSecret()
     this.#tickets.set(sha256(secret), { ...ticket, expiresAt: this.#monotonic() + limits.ticketMs })
     return secret
