@@ -6,7 +6,7 @@
  * nothing about it, so then `--check` only says so. Source: qemu.org, docs/devel/qapi-code-gen.
  */
 
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 
@@ -128,14 +128,19 @@ ${events.map((name) => `  readonly '${name}': ${typeText(schema, entry(name)['ar
 `
 }
 
+/** Version of a QEMU; empty where there is none. */
+function versionOf(qemu: string): string {
+  const { stdout } = spawnSync(qemu, ['--version'], { encoding: 'utf8' })
+  return /version ([\d.]+)/.exec(stdout ?? '')?.[1] ?? ''
+}
+
 if (import.meta.main) {
   const qemu = process.env['QEMU'] ?? 'qemu-system-x86_64'
-  const [, version = ''] =
-    /version ([\d.]+)/.exec(execFileSync(qemu, ['--version'], { encoding: 'utf8' })) ?? []
+  const version = versionOf(qemu)
   const isCheck = process.argv.includes('--check')
   const present = isCheck ? readFileSync(file, 'utf8') : ''
   if (isCheck && !present.includes(`QEMU ${version};`)) {
-    console.log(`${file}: made from another QEMU than the one here (${version}); not compared`)
+    console.log(`${file}: made from another QEMU than the one here (${version || 'none'}); not compared`)
   } else {
     const text = fileText(version, await askSchema(qemu))
     if (!isCheck) writeFileSync(file, text)

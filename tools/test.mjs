@@ -6,9 +6,9 @@
 import { readdirSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
-import { checkout, ensureDependencies, lockedNode, pathWithin } from './setup/dependencies.mjs'
+import { checkout, ensureDependencies } from './setup/dependencies.mjs'
 import { ensureSystem } from './setup/debian.mjs'
-import { become } from './setup/programs.mjs'
+import { becomeReachable } from './setup/reach.mjs'
 import { Failure, honestly } from './setup/say.mjs'
 
 const folders = ['src', 'tools', 'test']
@@ -37,11 +37,7 @@ await honestly(async () => {
   const [pattern, ...others] = process.argv.slice(2)
   await ensureDependencies()
   await ensureSystem()
-  process.chdir(checkout)
   // Tests wait for guests more than they compute, but guests compute: one file a processor.
   const concurrency = `--test-concurrency=${Math.max(1, Math.min(4, cpus().length))}`
-  const argv = ['--test', concurrency, ...others, ...chosen(pattern)]
-  return become(lockedNode, argv, {
-    env: { ...process.env, PATH: pathWithin() },
-  })
+  return becomeReachable(['--test', concurrency, ...others, ...chosen(pattern)])
 })
