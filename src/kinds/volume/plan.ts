@@ -30,7 +30,12 @@ export function planVolume(wish: VolumeSpec, seen: VolumeObserved): Plan<VolumeS
     return proceed({ do: 'create', sizeBytes })
   }
   if (sizeBytes === null || sizeBytes === seen.sizeBytes) return settled
-  if (sizeBytes < seen.sizeBytes) return wait('volume/shrink', { have: seen.sizeBytes, wanted: sizeBytes })
+  if (sizeBytes < seen.sizeBytes) {
+    return wait('volume/shrink', {
+      haveMib: Math.ceil(seen.sizeBytes / 2 ** 20),
+      wantedMib: wish.sizeMib ?? 0,
+    })
+  }
   if (seen.isInUse) return wait('volume/grow-stopped-only', {}, 5_000)
   return proceed({ do: 'grow', sizeBytes })
 }

@@ -105,8 +105,8 @@ export const reasons = {
   ),
   'volume/in-use': s('A running guest uses the volume', '실행 중인 게스트가 볼륨을 사용합니다'),
   'volume/shrink': s(
-    'A volume cannot shrink from {have} to {wanted} bytes',
-    '볼륨은 {have}바이트에서 {wanted}바이트로 줄일 수 없습니다',
+    'A volume cannot shrink from {haveMib} to {wantedMib} MiB',
+    '볼륨은 {haveMib} MiB에서 {wantedMib} MiB로 줄일 수 없습니다',
   ),
   'volume/grow-stopped-only': s(
     'The volume grows when its machine is stopped',
