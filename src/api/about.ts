@@ -11,6 +11,16 @@ const shared = { method: 'GET', isChange: false, scope: 'none' } as const
 
 export const aboutRoutes = (room: () => Room): Route[] => [...openRoutes(room), ...knownRoutes(room)]
 
+/** The description never changes while we run, and anybody may ask for it: it is written once. */
+const written = new WeakMap<Room, Buffer>()
+
+function description(room: Room): Buffer {
+  const { routes, kinds, desk } = room
+  const known = written.get(room) ?? Buffer.from(JSON.stringify(openApiDocument(routes, kinds, desk.version)))
+  written.set(room, known)
+  return known
+}
+
 const openRoutes = (room: () => Room): Route[] => [
   {
     ...shared,
@@ -29,8 +39,8 @@ const openRoutes = (room: () => Room): Route[] => [
     action: 'openapi.get',
     answers: 'An OpenAPI document',
     handle: async () => {
-      const { routes, kinds, desk } = room()
-      return { status: 200, body: openApiDocument(routes, kinds, desk.version) }
+      const headers = { 'content-type': 'application/json; charset=utf-8' }
+      return { status: 200, headers, body: description(room()) }
     },
   },
 ]

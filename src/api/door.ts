@@ -1,7 +1,8 @@
 /** What every request passes first: is it meant for us, and does it come from where it may come from. */
 
-import type { IncomingMessage, Server } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { limits } from '#model/limits.ts'
 import { Problem } from '#model/problem.ts'
 import type { ApiOptions } from './api.ts'
 
@@ -58,3 +59,23 @@ export function guardDoor(server: Server, { isWelcome, tls }: Pick<ApiOptions, '
     void isWelcome(socket).then((is) => is || socket.destroy())
   })
 }
+
+/**
+ * Cuts connections that send requests ahead without taking the answers. Node hands all requests of one read over at
+ * once, so that a few kilobytes could ask for hundreds of answers, each kept until it is sent (I-46, I-48).
+ */
+export function boundRequests(server: Server) {
+  const handlers = server.listeners('request') as ((...exchange: Exchange) => void)[]
+  const ahead = new WeakMap<Socket, number>()
+  server.removeAllListeners('request')
+  server.on('request', (...exchange: Exchange) => {
+    const [{ socket }, response] = exchange
+    const count = (ahead.get(socket) ?? 0) + 1
+    ahead.set(socket, count)
+    if (count > limits.requestsAhead) return void socket.destroy()
+    response.once('close', () => ahead.set(socket, (ahead.get(socket) ?? 1) - 1))
+    for (const handle of handlers) handle(...exchange)
+  })
+}
+
+type Exchange = [request: IncomingMessage, response: ServerResponse]

@@ -7,7 +7,7 @@ import type { Desk } from '#program/desk.ts'
 import type { ApiOptions, Room } from './api.ts'
 import { checkMediaType, takeBodies } from './body.ts'
 import { bridgeConsoles } from './consoles.ts'
-import { checkDoor, checkPeer, guardDoor, safeHeaders } from './door.ts'
+import { boundRequests, checkDoor, checkPeer, guardDoor, safeHeaders } from './door.ts'
 import { problemFrom } from './faults.ts'
 import { Gate, Queues } from './gate.ts'
 import { spoken, languageFrom } from './language.ts'
@@ -65,6 +65,7 @@ export async function openApi(desk: Desk, options: ApiOptions): Promise<Api> {
   refuseOtherMethods(fastify, room)
   const disconnect = bridgeConsoles(fastify.server, room)
   guardDoor(fastify.server, options)
+  boundRequests(fastify.server)
   await fastify.ready()
   fastify.server.maxConnections = mostConnections
   sweepForEver(room)

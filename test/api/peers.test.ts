@@ -34,3 +34,23 @@ test('who is not welcome hears nothing, however late that is known (I-44)', asyn
   assert.match(await saidTo(late(true), get), /^HTTP\/1.1 200 /)
   assert.match(await saidTo(late(true), upgrade), /^HTTP\/1.1 401 /)
 })
+
+test('who sends requests ahead and takes no answers is cut; the others are answered (I-46)', async () => {
+  const on = await bench()
+  await new Promise<void>((resolve) => on.api.server.listen(0, '127.0.0.1', resolve))
+  const { port } = on.api.server.address() as AddressInfo
+  const request = 'GET /api/openapi.json HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'
+  const flood = connect(port, '127.0.0.1')
+  flood.on('error', () => {})
+  flood.write(request.repeat(500))
+  flood.resume()
+  await once(flood, 'close')
+  assert.ok(flood.bytesRead < 10_000_000, `${flood.bytesRead} bytes`)
+  const few = connect(port, '127.0.0.1')
+  let text = ''
+  few.on('data', (bytes: Buffer) => (text += bytes.toString()))
+  few.write(`${request.repeat(6)}${get}`)
+  await once(few, 'close')
+  assert.equal(text.match(/HTTP\/1.1 200 /g)?.length, 7)
+  await on.close()
+})
