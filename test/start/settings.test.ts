@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { readSettings, settingsText } from '#bin/config.ts'
 import { nameFrom } from '#bin/identity.ts'
 import { layOut, layoutOf } from '#bin/layout.ts'
+import { unitText } from '#bin/local/systemd.ts'
 import { Problem } from '#model/problem.ts'
 
 const read = (argv: readonly string[], env: Record<string, string> = {}, uid = 1000) =>
@@ -103,4 +104,11 @@ test('a data folder that cannot be is refused at once, in words', () => {
       (error) => error instanceof Problem && /cannot be a folder/.test(error.message),
       data,
     )
+})
+
+test('a service starts what it was told, word for word, and its restart ends no guest (I-24)', () => {
+  const unit = unitText(['/opt/node', 'start.ts', '--data', '/srv/50% of $HOME "here"'], true)
+  assert.match(unit, /^ExecStart="\/opt\/node" "start.ts" "--data" "\/srv\/50%% of \$\$HOME \\"here\\""$/m)
+  assert.match(unit, /^KillMode=process$/m)
+  assert.match(unit, /^SendSIGKILL=no$/m)
 })

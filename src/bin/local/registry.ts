@@ -3,7 +3,7 @@
 import { yesFlag } from '#cli/ask.ts'
 import type { Command } from '#cli/command.ts'
 import type { Sentence } from '#model/sentence.ts'
-import { forceFlag } from './flags.ts'
+import { forceFlag, serviceFlags } from './flags.ts'
 
 type Head = Omit<Command, 'run'>
 type Body = { run: Command['run'] }
@@ -29,7 +29,8 @@ export const localCommands: readonly Command[] = [
     {
       name: 'service',
       summary: s('Make Decant a systemd service, or no longer', 'Decant를 systemd 서비스로 등록하거나 해제'),
-      usage: 'service install|uninstall',
+      usage: 'service install|uninstall [--port N] [--listen ADDRESS]',
+      flags: serviceFlags,
     },
     () => import('./systemd.ts'),
   ),

@@ -7,9 +7,13 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { argumentsFrom, onlyOperand, usage } from '#cli/arguments.ts'
+import { argumentsFrom, onlyOperand, usage, type Arguments } from '#cli/arguments.ts'
 import type { Context } from '#cli/command.ts'
 import { Problem } from '#model/problem.ts'
+import { readSettings } from '../config.ts'
+import { layoutOf } from '../layout.ts'
+import { serviceFlags } from './flags.ts'
+import { isHeld, supervisorOf } from './supervisor.ts'
 import { text } from './words.ts'
 
 export const checkout = fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, '')
@@ -70,16 +74,33 @@ export function systemctl({ systemctl: options }: Place, ...words: readonly stri
   }
 }
 
-function install(context: Context): number {
+/** The settings that the service starts with: those that were given, judged as `npm start` would. */
+function settingsOf(args: Arguments, { options, world }: Context): readonly string[] {
+  const given = serviceFlags.flatMap(({ name }) => {
+    const value = args.one(name)
+    return value === undefined ? [] : [`--${name}`, value]
+  })
+  const settings = ['--data', options.data, ...given]
+  readSettings(settings, {}, world.isRoot ? 0 : -1)
+  return settings
+}
+
+function install(args: Arguments, context: Context): number {
+  const settings = settingsOf(args, context)
   if (!runsSystemd()) {
     throw new Problem('feature/not-here', { what: 'a service', why: 'systemd does not run here' })
   }
   const place = placeFor(context)
-  const start = [process.execPath, join(checkout, 'src/bin/start.ts'), '--data', context.options.data]
+  const layout = layoutOf(context.options.data)
+  // One in a terminal has the data: the service would start in vain again and again.
+  if (!existsSync(place.unitFile) && isHeld(layout))
+    throw new Problem('store/locked', { pid: supervisorOf(layout) ?? '?', path: layout.data })
+  const start = [process.execPath, join(checkout, 'src/bin/start.ts'), ...settings]
   mkdirSync(dirname(place.unitFile), { recursive: true })
   writeFileSync(place.unitFile, unitText(start, context.world.isRoot))
   systemctl(place, 'daemon-reload')
-  systemctl(place, 'enable', '--now', 'decant.service')
+  systemctl(place, 'enable', 'decant.service')
+  systemctl(place, 'restart', 'decant.service')
   context.paper.line(text(context, 'service-installed', { unit: place.unitFile }))
   if (!context.world.isRoot) context.paper.line(text(context, 'service-linger'))
   const command = ['journalctl', ...place.systemctl, '-u', 'decant'].join(' ')
@@ -99,8 +120,9 @@ export function removeService(context: Context): boolean {
 
 export async function run(argv: readonly string[], context: Context): Promise<number> {
   const { language } = context.options
-  const action = onlyOperand(argumentsFrom(argv, [], language), 'install or uninstall', language)
-  if (action === 'install') return install(context)
+  const args = argumentsFrom(argv, serviceFlags, language)
+  const action = onlyOperand(args, 'install or uninstall', language)
+  if (action === 'install') return install(args, context)
   if (action !== 'uninstall') throw usage(language, 'operand-extra', { text: action })
   context.paper.line(text(context, removeService(context) ? 'service-removed' : 'service-absent'))
   return 0

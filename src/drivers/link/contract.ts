@@ -65,7 +65,7 @@ class TestAgent implements AgentDoor {
   }
 
   hello() {
-    return { host: this.host, incarnation: 'i-1', version: '0.1.0', have: { 'guest/g-1': 7, 'guest/g-2': -1 } }
+    return { host: this.host, incarnation: 'i1', version: '0.1.0', have: { 'guest/g-1': 7, 'guest/g-2': -1 } }
   }
 
   down(down: Down) {
