@@ -124,6 +124,16 @@ async function install(packages, before) {
   return get()
 }
 
+/** What apt-get found wrong, without its progress: its errors, else the last that it said. */
+function complaintIn(/** @type {string} */ output) {
+  const lines = [...new Set(output.split('\n'))].filter((line) => !/^\s*$|^(dl|pm)status:/.test(line))
+  const errors = lines.filter((line) => line.startsWith('E: '))
+  return (errors.length > 0 ? errors : lines)
+    .slice(-5)
+    .map((line) => `  ${line.slice(0, 400)}`)
+    .join('\n')
+}
+
 /**
  * Installs what is missing, or says which one command does. Goes on without what is not essential.
  * Fails with advice when an essential program is missing in the end.
@@ -137,7 +147,7 @@ export async function ensureSystem() {
   const before = isThere('apt-get') ? await rights() : undefined
   const { code, output } = before === undefined ? { code: 1, output: '' } : await install(packages, before)
   if (code === 0 && missingNeeds().length === 0) return
-  if (output !== '') process.stderr.write(`apt-get could not install them:\n${output.trim().slice(-2000)}\n`)
+  if (output !== '') process.stderr.write(`apt-get could not install them:\n${complaintIn(output)}\n`)
   const essential = missingNeeds().filter(({ isEssential }) => isEssential)
   const advice = adviceFor(packages)
   if (essential.length > 0) {
