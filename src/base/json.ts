@@ -6,6 +6,11 @@ export type JsonObject = { readonly [name: string]: Json }
 export const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
+type Fields = Readonly<Record<string, unknown>>
+
+/** A field of its own: every object seems to have one called `constructor`. */
+const own = (value: Fields, name: string) => (Object.hasOwn(value, name) ? value[name] : undefined)
+
 /** JSON text with sorted names, so that equal values have equal texts (RFC 8785 in spirit). */
 export function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
@@ -17,7 +22,24 @@ export function canonical(value: unknown): string {
   return `{${parts.join(',')}}`
 }
 
-export const same = (a: unknown, b: unknown) => a === b || canonical(a) === canonical(b)
+/** Whether two values have one canonical text. Found out without writing it: loops ask this all the time. */
+export function same(a: unknown, b: unknown): boolean {
+  if (a === b) return true
+  if (Array.isArray(a) && Array.isArray(b))
+    return a.length === b.length && a.every((item, index) => same(item, b[index]))
+  if (isObject(a) && isObject(b)) return hasFieldsOf(a, b) && hasFieldsOf(b, a, () => true)
+  return canonical(a) === canonical(b)
+}
+
+/** Whether each field of one is alike in the other; a field without a value is none. */
+function hasFieldsOf(one: Fields, other: Fields, alike = same): boolean {
+  for (const name of Object.keys(one)) {
+    if (one[name] === undefined) continue
+    const there = own(other, name)
+    if (there === undefined || !alike(one[name], there)) return false
+  }
+  return true
+}
 
 /** The value at a dotted path, such as `status.guest.pid`; nothing where the path ends early. */
 export function at(value: unknown, path: string): unknown {
@@ -36,7 +58,7 @@ export function merged(target: unknown, patch: unknown): unknown {
   const result: Record<string, unknown> = isObject(target) ? { ...target } : {}
   for (const [name, value] of Object.entries(patch)) {
     if (value === null) delete result[name]
-    else Object.defineProperty(result, name, field(merged(result[name], value)))
+    else Object.defineProperty(result, name, field(merged(own(result, name), value)))
   }
   return result
 }
@@ -48,10 +70,10 @@ export type Difference = { readonly path: string; readonly before: unknown; read
 
 /** Every leaf in which two values differ, with its dotted path, in order of the paths. */
 export function differences(before: unknown, after: unknown, path = ''): Difference[] {
-  if (same(before, after)) return []
+  if (same(before, after) && (before === undefined) === (after === undefined)) return []
   if (!isObject(before) || !isObject(after)) return [{ path, before, after }]
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].toSorted()
   return names.flatMap((name) =>
-    differences(before[name], after[name], path === '' ? name : `${path}.${name}`),
+    differences(own(before, name), own(after, name), path === '' ? name : `${path}.${name}`),
   )
 }

@@ -23,7 +23,9 @@ export class WorkQueue {
   readonly #work: (key: string) => Promise<Round>
   readonly #onFault: (key: string, fault: unknown) => void
   readonly #entries = new Map<string, Entry>()
-  readonly #ready: string[] = []
+  /** Keys in the order in which they came; those before `#first` have been taken. */
+  #ready: string[] = []
+  #first = 0
   readonly #concurrency: number
   #working = 0
   #isStopped = false
@@ -43,7 +45,7 @@ export class WorkQueue {
 
   /** Keys waiting or in work. */
   get size() {
-    return this.#ready.length + this.#working
+    return this.#ready.length - this.#first + this.#working
   }
 
   /** Asks for a round of `key` now, or right after the one in work. */
@@ -65,17 +67,29 @@ export class WorkQueue {
   async stop(): Promise<void> {
     this.#isStopped = true
     for (const entry of this.#entries.values()) entry.cancel?.()
-    this.#ready.length = 0
+    this.#ready = []
+    this.#first = 0
     if (this.#working > 0) await new Promise<void>((resolve) => this.#idle.push(resolve))
   }
 
   #pump() {
     while (!this.#isStopped && this.#working < this.#concurrency) {
-      const key = this.#ready.shift()
+      const key = this.#take()
       if (key === undefined) return
       const entry = this.#entries.get(key)
       if (entry !== undefined) void this.#run(key, entry)
     }
+  }
+
+  /** The next key. Thousands wait after a start: what was taken is let go of now and then, not each time. */
+  #take(): string | undefined {
+    const key = this.#ready[this.#first]
+    if (key === undefined) return undefined
+    this.#first++
+    if (this.#first < this.#ready.length && this.#first < 1024) return key
+    this.#ready = this.#ready.slice(this.#first)
+    this.#first = 0
+    return key
   }
 
   async #run(key: string, entry: Entry) {

@@ -152,7 +152,9 @@ export class Replica {
   }
 
   #unlink(document: Document) {
-    this.#names.delete(nameKey(document.kind, document.project, document.name))
+    const name = nameKey(document.kind, document.project, document.name)
+    // Within one commit another may have taken the name already.
+    if (this.#names.get(name) === document.id) this.#names.delete(name)
     for (const index of this.#indexesOf(document.kind)) {
       for (const key of index.key(document)) {
         const ids = index.ids.get(key)
