@@ -187,21 +187,25 @@ test('who no longer listens hears nothing more', async () => {
   equal(told, 1)
 })
 
-test('when the watch breaks those who wait are told, and those who come later too', async () => {
-  const store = memoryStore()
-  const broken = new Error('the disk is gone')
-  const breaking: Store = Object.assign(Object.create(store) as Store, {
-    snapshot: () => store.snapshot(),
-    watch: () => ({
-      [Symbol.asyncIterator]: () => ({
-        next: async () => {
-          await turn()
-          throw broken
-        },
+test(
+  'when the watch breaks those who wait are told, and those who come later too',
+  { timeout: 5_000 },
+  async () => {
+    const store = memoryStore()
+    const broken = new Error('the disk is gone')
+    const breaking: Store = Object.assign(Object.create(store) as Store, {
+      snapshot: () => store.snapshot(),
+      watch: () => ({
+        [Symbol.asyncIterator]: () => ({
+          next: async () => {
+            await turn()
+            throw broken
+          },
+        }),
       }),
-    }),
-  })
-  const replica = await replicaOf(breaking)
-  await rejects(replica.reached(replica.revision + 1), broken)
-  await rejects(replica.reached(0), { code: 'store/failing' })
-})
+    })
+    const replica = await replicaOf(breaking)
+    await rejects(replica.reached(replica.revision + 1), broken)
+    await rejects(replica.reached(0), { code: 'store/failing' })
+  },
+)
