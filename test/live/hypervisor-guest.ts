@@ -56,12 +56,24 @@ export function guestFiles(): GuestFiles {
   return { kernelFile: join(kept, 'kernel'), initrdFile: join(kept, 'initrd') }
 }
 
+/** A module as an entry; none where the kernel has it built in. Debian 13 packs them, and busybox unpacks. */
+function moduleEntry(tree: string, busybox: string, name: string): Entry[] {
+  const [file] = globSync(join(tree, `{lib,usr/lib}/modules/*/kernel/**/${name}.ko{,.xz}`))
+  if (file === undefined) return []
+  const bytes = file.endsWith('.xz')
+    ? execFileSync(busybox, ['xz', '-d', '-c', file], { maxBuffer: 64 << 20 })
+    : readFileSync(file)
+  return [{ name: `lib/${name}.ko`, mode: 0o100644, bytes }]
+}
+
 function build(kept: string, kernelPackage: string) {
   const work = mkdtempSync(join(tmpdir(), 'decant-guest-build-'))
   execFileSync('apt-get', ['download', '-q', 'busybox-static', kernelPackage], { cwd: work, stdio: 'ignore' })
   for (const file of readdirSync(work).filter((name) => name.endsWith('.deb')))
     execFileSync('dpkg-deb', ['-x', file, 'tree'], { cwd: work })
   const tree = join(work, 'tree')
+  // Debian 13 has all programs under /usr.
+  const busybox = ['bin/busybox', 'usr/bin/busybox'].map((path) => join(tree, path)).find(existsSync) ?? ''
   const files: Entry[] = [
     ...['bin', 'lib', 'etc', 'etc/acpi', 'etc/acpi/PWRF'].map((name) => ({
       name,
@@ -69,13 +81,9 @@ function build(kept: string, kernelPackage: string) {
       bytes: none,
     })),
     { name: 'init', mode: 0o100755, bytes: Buffer.from(init) },
-    { name: 'bin/busybox', mode: 0o100755, bytes: readFileSync(join(tree, 'bin/busybox')) },
+    { name: 'bin/busybox', mode: 0o100755, bytes: readFileSync(busybox) },
     { name: 'etc/acpi/PWRF/00000080', mode: 0o100755, bytes: Buffer.from('#!/bin/sh\npoweroff -f\n') },
-    ...[...modules, ...blockModules].map((name) => ({
-      name: `lib/${name}.ko`,
-      mode: 0o100644,
-      bytes: readFileSync(globSync(join(tree, `lib/modules/*/kernel/**/${name}.ko`))[0] ?? ''),
-    })),
+    ...[...modules, ...blockModules].flatMap((name) => moduleEntry(tree, busybox, name)),
   ]
   const made = join(work, 'made')
   mkdirSync(made)
