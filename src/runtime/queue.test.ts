@@ -111,6 +111,17 @@ test('thousands that wait come each once, in their order, and nothing is kept of
   equal(queue.size, 0)
 })
 
+test('thousands that wait leave others their turn of the loop (I-47)', async () => {
+  const { queue, book, time, until } = queueOf(async () => ({}))
+  for (let at = 0; at < 5_000; at++) queue.wake(`k${at}`)
+  await time.settle()
+  ok(book.length < 500, `${book.length}`)
+  await queue.stop()
+  const begun = book.length
+  await until(1_000)
+  equal(book.length, begun)
+})
+
 test('by chance: no key runs beside itself, no more run than allowed, and each wake is followed by a round', async () => {
   for (let seed = 1; seed <= 60; seed++) await byChance(seed)
 })

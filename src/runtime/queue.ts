@@ -9,6 +9,8 @@ export type Round = { readonly againMs?: number }
 
 const firstPauseMs = 250
 const longestPauseMs = 30_000
+/** Rounds started before others get a turn of the loop: after a start thousands wait, and people ask too (I-47). */
+const roundsAtOnce = 128
 
 type Entry = {
   isQueued: boolean
@@ -28,6 +30,8 @@ export class WorkQueue {
   #first = 0
   readonly #concurrency: number
   #working = 0
+  #started = 0
+  #turn: (() => void) | undefined
   #isStopped = false
   #idle: (() => void)[] = []
 
@@ -67,18 +71,28 @@ export class WorkQueue {
   async stop(): Promise<void> {
     this.#isStopped = true
     for (const entry of this.#entries.values()) entry.cancel?.()
+    this.#turn?.()
     this.#ready = []
     this.#first = 0
     if (this.#working > 0) await new Promise<void>((resolve) => this.#idle.push(resolve))
   }
 
   #pump() {
-    while (!this.#isStopped && this.#working < this.#concurrency) {
+    while (!this.#isStopped && this.#turn === undefined && this.#working < this.#concurrency) {
       const key = this.#take()
       if (key === undefined) return
+      if (++this.#started % roundsAtOnce === 0) this.#rest()
       const entry = this.#entries.get(key)
       if (entry !== undefined) void this.#run(key, entry)
     }
+  }
+
+  /** Starts nothing until the loop has come round. */
+  #rest() {
+    this.#turn = this.#clock.after(0, () => {
+      this.#turn = undefined
+      this.#pump()
+    })
   }
 
   /** The next key. Thousands wait after a start: what was taken is let go of now and then, not each time. */

@@ -29,6 +29,7 @@ export class Replica {
   readonly #documents = new Map<string, Map<string, Stored>>()
   readonly #names = new Map<string, string>()
   readonly #indexes = new Map<string, Index>()
+  readonly #indexesOf = new Map<string, Index[]>()
   readonly #listeners = new Set<(seen: readonly Seen[]) => void>()
   readonly #waiting: {
     readonly revision: number
@@ -51,7 +52,9 @@ export class Replica {
 
   /** Ids by a key of the document; call before `start`. */
   index(name: string, kind: string, key: (document: Document) => readonly string[]) {
-    this.#indexes.set(name, { kind, key, ids: new Map() })
+    const index: Index = { kind, key, ids: new Map() }
+    this.#indexes.set(name, index)
+    this.#indexesOf.set(kind, [...(this.#indexesOf.get(kind) ?? []), index])
   }
 
   async start(signal: AbortSignal): Promise<void> {
@@ -143,7 +146,7 @@ export class Replica {
     const document = value as unknown as Document
     documents.set(id, { document, revision })
     this.#names.set(nameKey(kind, document.project, document.name), id)
-    for (const index of this.#indexesOf(kind)) {
+    for (const index of this.#indexesOf.get(kind) ?? []) {
       for (const key of index.key(document)) {
         const ids = index.ids.get(key) ?? new Set()
         index.ids.set(key, ids.add(id))
@@ -155,17 +158,13 @@ export class Replica {
     const name = nameKey(document.kind, document.project, document.name)
     // Within one commit another may have taken the name already.
     if (this.#names.get(name) === document.id) this.#names.delete(name)
-    for (const index of this.#indexesOf(document.kind)) {
+    for (const index of this.#indexesOf.get(document.kind) ?? []) {
       for (const key of index.key(document)) {
         const ids = index.ids.get(key)
         ids?.delete(document.id)
         if (ids?.size === 0) index.ids.delete(key)
       }
     }
-  }
-
-  #indexesOf(kind: string) {
-    return [...this.#indexes.values()].filter((index) => index.kind === kind)
   }
 }
 
