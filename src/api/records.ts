@@ -2,6 +2,7 @@
 
 import { differences, type Json } from '#base/json.ts'
 import type { Document } from '#model/document.ts'
+import { limits } from '#model/limits.ts'
 import type { AuditRecord } from '#drivers/ledger/port.ts'
 import type { Change } from '#drivers/store/port.ts'
 import type { Desk } from '#program/desk.ts'
@@ -61,10 +62,38 @@ export function changesText(before: Document | undefined, after: Document | null
   return JSON.stringify(differences(wishOf(before), wishOf(after)))
 }
 
+const minuteMs = 60_000
+
+/**
+ * Refusals of callers who proved nothing: so many a minute have a record each, the rest are counted, and told
+ * as one when the minute is over. Whoever can reach the port must not be able to fill the disk.
+ */
+class Strangers {
+  #minute = 0
+  #seen = 0
+
+  /** The records to write instead of this one. */
+  admit(record: AuditRecord): AuditRecord[] {
+    const minute = Math.floor(record.atMs / minuteMs)
+    const unsaid = minute === this.#minute ? 0 : this.#seen - limits.strangerRecordsPerMinute
+    if (minute !== this.#minute) this.#seen = 0
+    this.#minute = minute
+    this.#seen++
+    const told = this.#seen <= limits.strangerRecordsPerMinute ? [record] : []
+    return unsaid > 0
+      ? [
+          { ...record, id: `${record.id}-unsaid`, detail: `${unsaid} more refusals in a minute before` },
+          ...told,
+        ]
+      : told
+  }
+}
+
 /** Writes refusals to the ledger in batches; each caller waits for the batch that holds theirs. */
 export class Refusals {
   readonly #desk: Desk
   readonly #log: (line: string) => void
+  readonly #strangers = new Strangers()
   #waiting: AuditRecord[] = []
   #next: Promise<void> | undefined
 
@@ -76,7 +105,9 @@ export class Refusals {
   async write(record: AuditRecord): Promise<void> {
     if (this.#waiting.length >= mostRefusals)
       return this.#log('audit: too many refusals at once, one is not recorded')
-    this.#waiting.push(record)
+    const records = record.credential === '' ? this.#strangers.admit(record) : [record]
+    if (records.length === 0) return
+    this.#waiting.push(...records)
     this.#next ??= this.#flush()
     await this.#next
   }

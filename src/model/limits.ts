@@ -26,6 +26,8 @@ export const limits = {
   idempotencyKeyChars: 128,
   /** After this a repeated request acts anew; the same day covers every honest retry. */
   idempotencyKeepMs: 24 * 3_600_000,
+  /** Refusals of callers who proved nothing that are recorded one by one in a minute; the rest are told as one (I-48). */
+  strangerRecordsPerMinute: 120,
   /** Requests of one connection whose answers are not sent yet; nobody in earnest sends more ahead (RFC 9112, §9.3.2). */
   requestsAhead: 8,
   ticketMs: 30_000,
