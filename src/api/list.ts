@@ -5,7 +5,7 @@
  */
 
 import { z } from 'zod'
-import { isObject } from '#base/json.ts'
+import { at } from '#base/json.ts'
 import { compare } from '#base/order.ts'
 import { fieldProblem, read } from '#engines/admission/fields.ts'
 import type { Document, Stored } from '#model/document.ts'
@@ -63,9 +63,8 @@ export function pageOf(all: Iterable<Stored>, sees: (document: Document) => bool
     const { document } = stored
     if (!sees(document) || !fits(document)) continue
     total++
-    if (isBehind(best, document, { order, after, most: limit + 1 })) continue
+    if (isElsewhere(best, document, { order, after, most: limit + 1 })) continue
     const ranked = { keys: order.fields.map(({ of }) => of(document)), id: document.id, stored }
-    if (after !== undefined && compared(order, ranked, after) <= 0) continue
     keep(best, ranked, { order, most: limit + 1 })
   }
   const items = best.slice(0, limit)
@@ -76,20 +75,25 @@ export function pageOf(all: Iterable<Stored>, sees: (document: Document) => bool
 
 type Bounds = { readonly order: Ordering; readonly after: Place | undefined; readonly most: number }
 
-/** Whether the first sort key alone already tells that it is not on this page: so it is for nearly all. */
-function isBehind(best: readonly Ranked[], document: Document, { order, after, most }: Bounds): boolean {
-  const [first] = order.fields
-  if (first === undefined) return false
-  const key = first.of(document)
-  if (after !== undefined && compare(key, after.keys[0] ?? null) * first.sign < 0) return true
+/** Whether it stands before the page or behind all that are on it so far: so it is for nearly all. */
+function isElsewhere(best: readonly Ranked[], document: Document, { order, after, most }: Bounds): boolean {
+  if (after !== undefined && wayTo(order, document, after) <= 0) return true
   const worst = best.length === most ? best.at(-1) : undefined
-  return worst !== undefined && compare(key, worst.keys[0] ?? null) * first.sign > 0
+  return worst !== undefined && wayTo(order, document, worst) > 0
+}
+
+/** Which way a document stands of a place: its fields are read one by one, and only as far as needed. */
+function wayTo({ fields }: Ordering, document: Document, { keys, id }: Place): number {
+  for (let index = 0; index < fields.length; index++) {
+    const field = fields[index]
+    const way = field === undefined ? 0 : compare(field.of(document), keys[index] ?? null) * field.sign
+    if (way !== 0) return way
+  }
+  return compare(document.id, id)
 }
 
 /** Puts one in its place among the best, if it has one. */
 function keep(best: Ranked[], ranked: Ranked, { order, most }: { order: Ordering; most: number }) {
-  const worst = best.at(-1)
-  if (best.length === most && worst !== undefined && compared(order, ranked, worst) > 0) return
   let [low, high] = [0, best.length]
   while (low < high) {
     const middle = (low + high) >> 1
@@ -122,20 +126,35 @@ function orderFrom(text: string): Ordering {
   return { text, fields }
 }
 
-/** Reads one field of a document; the path is taken apart once. */
+/**
+ * Reads one field of a document; the path is taken apart once. To ask of each object whether the field is its own
+ * costs more than all else of a page, so only names that every object seems to have are read with that care.
+ */
 function accessor(path: string, parameter: string): Accessor {
   if (!metadata.test(path)) throw fieldProblem(parameter, 'query')
-  const names = path.split('.')
+  const [root = '', ...names] = path.split('.')
+  if (names.some((name) => name in Object.prototype)) return (document) => keyFrom(at(document, path))
+  const begin = beginOf(root)
   return (document) => {
-    let here: unknown = document
-    for (const name of names) {
-      if (Array.isArray(here)) here = here[Number(name)]
-      else if (isObject(here) && Object.hasOwn(here, name)) here = here[name]
-      else return null
+    let here = begin(document)
+    for (let index = 0; index < names.length; index++) {
+      if (typeof here !== 'object' || here === null) return null
+      here = (here as Readonly<Record<string, unknown>>)[names[index] ?? '']
     }
-    return typeof here === 'string' || typeof here === 'number' || typeof here === 'boolean' ? here : null
+    return keyFrom(here)
   }
 }
+
+/** Where a path begins. What pages mostly ask for is read by its written name, which is several times as quick. */
+function beginOf(root: string): (document: Document) => unknown {
+  if (root === 'spec') return ({ spec }) => spec
+  if (root === 'status') return ({ status }) => status
+  if (root === 'name') return ({ name }) => name
+  return (document) => document[root as keyof Document]
+}
+
+const keyFrom = (value: unknown): Key =>
+  typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : null
 
 function filterFrom(parameter: string, values: readonly string[]) {
   if (own.some((name) => name === parameter)) return undefined
