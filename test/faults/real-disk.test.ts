@@ -107,7 +107,7 @@ test('I-15, I-31: full disks refuse and pause, and all goes on by itself when th
     })
     await ownDiskFull(rig)
     await datastoreFull(rig, datastore)
-    assert.ok((await rig.insist('DELETE', 'machines/guest')).status < 300)
+    assert.ok((await rig.insist('DELETE', 'machines/guest?wait=60')).status < 300)
   } finally {
     await rig.close()
     lab.unmount(datastore)
