@@ -1,0 +1,136 @@
+/** Problems of a request itself: what was sent, and how. */
+
+import { mendRequest, s, tryLater, type Entry } from './entry.ts'
+
+export const requestsProblems = {
+  'request/malformed': {
+    status: 400,
+    exit: 2,
+    retry: 'never',
+    title: s('The request cannot be read', '요청을 읽을 수 없습니다'),
+    detail: s('The request is not well formed: {why}.', '요청의 형식이 잘못되었습니다: {why}.'),
+    advice: mendRequest,
+  },
+  'request/invalid': {
+    status: 422,
+    exit: 2,
+    retry: 'never',
+    title: s('A field is not acceptable', '필드 값이 올바르지 않습니다'),
+    detail: s('{field}: {why}.', '{field}: {why}.'),
+    advice: s(
+      'Correct the field; `decant explain` describes each.',
+      '필드를 고치십시오. `decant explain`이 각 필드를 설명합니다.',
+    ),
+  },
+  'request/too-large': {
+    status: 413,
+    exit: 2,
+    retry: 'never',
+    title: s('The request is too large', '요청이 너무 큽니다'),
+    detail: s('The request is larger than {limit} bytes.', '요청이 {limit}바이트보다 큽니다.'),
+    advice: s('Send less at once.', '나누어 보내십시오.'),
+  },
+  'request/headers-too-large': {
+    status: 431,
+    exit: 2,
+    retry: 'never',
+    title: s('The headers are too large', '헤더가 너무 큽니다'),
+    detail: s('The request headers are larger than the server reads.', '요청 헤더가 서버 한도를 넘었습니다.'),
+    advice: mendRequest,
+  },
+  'request/too-deep': {
+    status: 400,
+    exit: 2,
+    retry: 'never',
+    title: s('The request is nested too deeply', '요청의 중첩이 너무 깊습니다'),
+    detail: s('The request nests deeper than {limit} levels.', '요청이 {limit}단계보다 깊게 중첩되었습니다.'),
+    advice: mendRequest,
+  },
+  'request/media-type': {
+    status: 415,
+    exit: 2,
+    retry: 'never',
+    title: s('The media type is not understood', '지원하지 않는 미디어 형식입니다'),
+    detail: s('The media type {type} is not understood here.', '미디어 형식 {type}은(는) 지원하지 않습니다.'),
+    advice: s('Send application/json.', 'application/json으로 보내십시오.'),
+  },
+  'request/not-acceptable': {
+    status: 406,
+    exit: 2,
+    retry: 'never',
+    title: s('No acceptable form', '제공할 수 없는 형식입니다'),
+    detail: s('The answer cannot be given as {type}.', '{type} 형식으로 응답할 수 없습니다.'),
+    advice: mendRequest,
+  },
+  'request/method': {
+    status: 405,
+    exit: 2,
+    retry: 'never',
+    title: s('The method is not allowed here', '허용되지 않는 메서드입니다'),
+    detail: s('{method} is not allowed on this address.', '이 주소에서는 {method} 메서드를 쓸 수 없습니다.'),
+    advice: mendRequest,
+  },
+  'request/host': {
+    status: 403,
+    exit: 3,
+    retry: 'never',
+    title: s('The address in the request is not ours', '요청의 주소가 이 서버의 것이 아닙니다'),
+    detail: s(
+      'The Host or Origin header names an address that this server does not serve.',
+      'Host 또는 Origin 헤더가 이 서버의 주소가 아닙니다.',
+    ),
+    advice: s('Use the address that Decant printed at start.', '시작할 때 표시된 주소를 사용하십시오.'),
+  },
+  'request/precondition': {
+    status: 412,
+    exit: 5,
+    retry: 'after-change',
+    title: s('It has changed meanwhile', '그 사이에 변경되었습니다'),
+    detail: s(
+      '{kind} {name} is at generation {generation}, not the one the request expects.',
+      '{kind} {name}의 세대는 {generation}이며, 요청이 예상한 세대와 다릅니다.',
+    ),
+    advice: s('Read it again and repeat the change.', '다시 읽은 뒤 변경을 반복하십시오.'),
+  },
+  'request/idempotency-mismatch': {
+    status: 422,
+    exit: 2,
+    retry: 'never',
+    title: s('The idempotency key was used for another request', '멱등 키가 다른 요청에 이미 쓰였습니다'),
+    detail: s(
+      'The Idempotency-Key was first used with a different request.',
+      '이 Idempotency-Key는 다른 요청에 먼저 사용되었습니다.',
+    ),
+    advice: s('Use a new key for a new request.', '새 요청에는 새 키를 사용하십시오.'),
+  },
+  'request/too-many': {
+    status: 429,
+    exit: 6,
+    retry: 'later',
+    title: s('Too many at once', '동시 요청이 너무 많습니다'),
+    detail: s('More than {limit} {what} at once.', '{what}이(가) 동시에 {limit}개를 넘었습니다.'),
+    advice: tryLater,
+  },
+  'request/not-found': {
+    status: 404,
+    exit: 4,
+    retry: 'never',
+    title: s('There is nothing at this address', '이 주소에는 아무것도 없습니다'),
+    detail: s('There is nothing at this address.', '이 주소에는 아무것도 없습니다.'),
+    advice: s('The reference lists every address.', '참조 문서에 모든 주소가 있습니다.'),
+  },
+  'request/timeout': {
+    status: 504,
+    exit: 6,
+    retry: 'later',
+    title: s('It did not come true in time', '시간 안에 완료되지 않았습니다'),
+    detail: s(
+      '{kind} {name} is not as waited for after {seconds} seconds.',
+      '{kind} {name}이(가) {seconds}초 안에 기대한 상태가 되지 않았습니다.',
+    ),
+    advice: s(
+      'The wish stands and work goes on; look at its holds.',
+      '요청은 유효하며 작업은 계속됩니다. 보류 사유를 확인하십시오.',
+    ),
+  },
+} as const satisfies Record<string, Entry>
