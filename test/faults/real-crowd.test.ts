@@ -36,7 +36,7 @@ async function crowd(rig: Rig) {
     JSON.stringify([...codes(answers)]),
   )
   // A deletion gives back what it took: exactly one more fits.
-  await rig.insist('DELETE', `machines/${made[0]?.name}?project=crowd`)
+  await rig.insist('DELETE', `machines/${made[0]?.name}?project=crowd&wait=60`)
   const deadline = performance.now() + 20_000
   while (
     (await rig.find('machines', `${made[0]?.name}?project=crowd`)) !== undefined &&
@@ -113,7 +113,7 @@ async function capacity(rig: Rig) {
     waiting.every(({ status }) => status.holds.length > 0),
     'each of the others says why it waits',
   )
-  await Promise.all(names.map((name) => rig.insist('DELETE', `machines/${name}`)))
+  await Promise.all(names.map((name) => rig.insist('DELETE', `machines/${name}?wait=60`)))
   await rig.insist('PATCH', `hosts/${host.name}`, { spec: { reserveMib: 512 } })
 }
 

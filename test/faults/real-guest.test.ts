@@ -115,7 +115,7 @@ test('a guest that crashes, powers itself off, or whose pid a stranger has (I-23
     await crashes(rig)
     await powersItselfOff(rig)
     await strangerOnItsPid(rig)
-    const { status } = await rig.insist('DELETE', 'machines/witness')
+    const { status } = await rig.insist('DELETE', 'machines/witness?wait=60')
     assert.ok(status < 300)
     await until(() => qemuOn(rig.data).length === 0, 10_000)
   } finally {

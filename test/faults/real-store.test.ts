@@ -52,7 +52,7 @@ async function worksAgain(rig: Rig, pid: number) {
   await rig.insist('POST', 'machines/witness/start', {})
   const again = await rig.see('witness', ({ status }) => status.state === 'running')
   assert.notEqual(pidOf(again), pid)
-  assert.ok((await rig.insist('DELETE', 'machines/witness')).status < 300)
+  assert.ok((await rig.insist('DELETE', 'machines/witness?wait=60')).status < 300)
   await until(
     () => qemuOn(rig.data).length === 0 && volumesOf(rig).length === 0,
     20_000,

@@ -79,8 +79,12 @@ async function unfinishedPid(words: readonly string[], clock: Clock): Promise<nu
   }
 }
 
-/** A group empties a moment after its last process ended: the jail's own parent goes last. */
-export async function removeGroups(cgroups: readonly string[], clock: Clock): Promise<void> {
+/** A group empties a moment after its last process ended: the jail's own parent goes last. False: some are left. */
+export async function removeGroups(cgroups: readonly string[], clock: Clock): Promise<boolean> {
   const deadline = clock.monotonic() + quitMs
-  while (!removeCgroups(cgroups) && clock.monotonic() < deadline) await clock.sleep(pauseMs)
+  while (!removeCgroups(cgroups)) {
+    if (clock.monotonic() >= deadline) return false
+    await clock.sleep(pauseMs)
+  }
+  return true
 }

@@ -132,7 +132,12 @@ class Qemu implements Hypervisor {
       const { process } = guest.sight()
       if (process !== 'absent' && process !== 'lost')
         throw new Problem('object/refused', { why: 'Its process still stands.' })
-      await removeGroups(guest.record?.cgroups ?? [], this.#clock)
+      // The folder names them: it stays until they are gone, and the next attempt finds them (I-20).
+      if (!(await removeGroups(guest.record?.cgroups ?? [], this.#clock)))
+        throw new Problem('tool/failed', {
+          tool: 'cgroup',
+          why: 'a control group of the guest is still in use',
+        })
       this.#uids.release(guest.folder)
       rmSync(guest.folder, { recursive: true, force: true })
       guest.detach()
