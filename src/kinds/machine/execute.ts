@@ -27,8 +27,6 @@ export type MachineHandsWith = {
     allocation: Allocation | null,
     mustFit?: boolean,
   ) => readonly Change[]
-  /** Changes that take back what a deleted machine or volume counted in its project. */
-  readonly release: (document: Document) => readonly Change[]
 }
 
 export function machineHands(seen: MachineSeen, on: MachineHandsWith): Hands {
@@ -72,7 +70,6 @@ export function machineHands(seen: MachineSeen, on: MachineHandsWith): Hands {
         { op: 'remove', kind: 'machine', id: machine.id, expect },
         unnamed(machine),
         ...(machine.host === null ? [] : on.allocate(machine.host, machine.id, null)),
-        ...on.release(machine),
       ),
   }
 }

@@ -2,7 +2,6 @@
 
 import { z } from 'zod'
 import { statusBase } from '#model/condition.ts'
-import type { Document } from '#model/document.ts'
 import { defineKind } from '#model/kind.ts'
 
 export const Quota = z.strictObject({
@@ -52,4 +51,3 @@ export const project = defineKind({
 
 export type ProjectSpec = z.output<typeof project.spec>
 export type ProjectStatus = z.output<typeof project.status>
-export type ProjectDocument = Document<ProjectSpec, ProjectStatus>

@@ -26,8 +26,6 @@ export const reasons = {
     'Volume {volume} belongs to another machine',
     '볼륨 {volume}은(는) 다른 머신의 것입니다',
   ),
-  'machine/guest-starting': s('The guest is starting', '게스트가 시작되는 중입니다'),
-  'machine/guest-stopping': s('The guest is stopping', '게스트가 멈추는 중입니다'),
   'machine/guest-leaving': s(
     'The guest is being removed from host {host}',
     '호스트 {host}에서 게스트를 제거하는 중입니다',
@@ -43,7 +41,6 @@ export const reasons = {
   ),
   'machine/not-running': s('The machine does not run', '머신이 실행 중이 아닙니다'),
   'machine/not-paused': s('The machine is not paused', '머신이 일시 정지 상태가 아닙니다'),
-  'machine/running': s('The machine runs', '머신이 실행 중입니다'),
   // Guest
   'guest/epoch-stale': s(
     'A newer body of this machine exists (epoch {seen})',
@@ -75,11 +72,6 @@ export const reasons = {
     'The guest crashed and its policy is not to start it again',
     '게스트가 비정상 종료했고, 재시작 정책에 따라 다시 시작하지 않습니다',
   ),
-  'guest/spawn-failed': s('QEMU did not start: {why}', 'QEMU를 시작하지 못했습니다: {why}'),
-  'guest/port-busy': s(
-    'Port {port} of the host is taken by another program',
-    '호스트 포트 {port}을(를) 다른 프로그램이 사용 중입니다',
-  ),
   'guest/not-ours': s(
     'Process {pid} is not provably this guest; it is left alone',
     '프로세스 {pid}이(가) 이 게스트인지 확인할 수 없어 그대로 둡니다',
@@ -93,12 +85,10 @@ export const reasons = {
     '데이터스토어에 기록할 수 없어 게스트가 기다립니다',
   ),
   // Volume, image, datastore, network
-  'volume/creating': s('The volume is being created', '볼륨을 만드는 중입니다'),
   'volume/image-not-ready': s(
     'Image {image} is not ready yet',
     '이미지 {image}이(가) 아직 준비되지 않았습니다',
   ),
-  'volume/image-failed': s('Image {image} failed', '이미지 {image}이(가) 실패했습니다'),
   'volume/datastore-not-ready': s(
     'Datastore {datastore} is not ready',
     '데이터스토어 {datastore}이(가) 준비되지 않았습니다',
@@ -111,11 +101,6 @@ export const reasons = {
   'volume/grow-stopped-only': s(
     'The volume grows when its machine is stopped',
     '볼륨은 머신이 멈췄을 때 늘어납니다',
-  ),
-  'volume/failed': s('The datastore refused: {why}', '데이터스토어가 거부했습니다: {why}'),
-  'volume/datastore-full': s(
-    'The datastore is full: {freeMib} MiB free, {neededMib} MiB needed',
-    '데이터스토어가 가득 찼습니다: 여유 {freeMib} MiB, 필요 {neededMib} MiB',
   ),
   'image/waiting-for-content': s('Waiting for the content to be uploaded', '내용 업로드를 기다립니다'),
   'image/uploading': s('The content is being uploaded', '내용을 업로드하는 중입니다'),
@@ -130,8 +115,6 @@ export const reasons = {
     '연결된 호스트 중 이 데이터스토어를 쓸 수 있는 것이 없습니다',
   ),
   'datastore/unusable': s('The folder cannot be used: {why}', '폴더를 사용할 수 없습니다: {why}'),
-  'datastore/in-use': s('Volumes or images lie on it', '여기에 볼륨이나 이미지가 있습니다'),
-  'network/in-use': s('Machine {machine} is on this network', '머신 {machine}이(가) 이 네트워크에 있습니다'),
   'object/host-silent': s(
     'Host {host} does not answer; its part waits',
     '호스트 {host}이(가) 응답하지 않아 그쪽 작업을 기다립니다',
@@ -166,12 +149,10 @@ export const reasons = {
     '이 호스트는 KVM을 쓸 수 없어 느린 에뮬레이션으로 실행하며, QEMU는 게스트 간 격리를 보장하지 않습니다',
   ),
   'host/no-sandbox': s('Guests run without {missing}', '게스트가 {missing} 없이 실행됩니다'),
-  'host/has-machines': s('{count} machines are on this host', '이 호스트에 머신이 {count}대 있습니다'),
   'host/unclaimed': s(
     'Guests run here that no stored machine wishes: {count}; `decant host adopt {host}` makes them machines again',
     '저장된 머신에 속하지 않은 게스트가 실행 중입니다({count}개). `decant host adopt {host}` 명령으로 다시 머신으로 만들 수 있습니다',
   ),
-  'host/full': s("The disk under the agent's data is full", '에이전트 데이터 디스크가 가득 찼습니다'),
 } as const satisfies Record<string, Sentence>
 
 export type ReasonCode = keyof typeof reasons

@@ -10,7 +10,7 @@ import { kinds } from '#kinds/registry.ts'
 import type { Clock } from '#drivers/clock/port.ts'
 import type { Ledger } from '#drivers/ledger/port.ts'
 import type { LinkServer } from '#drivers/link/port.ts'
-import type { Change, Store } from '#drivers/store/port.ts'
+import type { Store } from '#drivers/store/port.ts'
 import { WorkQueue } from '#runtime/queue.ts'
 import { round, type BeforeStep, type Reconciler } from '#runtime/reconcile.ts'
 import { Replica } from '#runtime/replica.ts'
@@ -43,8 +43,6 @@ export type ControllerOptions = {
   /** Name of the host that this pool starts on; null: hosts come by themselves. */
   readonly host: string | null
   readonly withHello: boolean
-  /** Changes that go with the removal of a document, for those who watch. */
-  readonly parting?: (document: Document) => readonly Change[]
 }
 
 export type Controller = { readonly desk: Desk; readonly stop: () => Promise<void> }
@@ -90,7 +88,6 @@ function assemble(ports: ControllerPorts, options: ControllerOptions, replica: R
   const allocations = new HostAllocations(replica)
   const hosts = new Hosts({ replica, clock, allocations, chronicle })
   const reports = new Reports(replica, hosts, chronicle, () => ({ newId, nowMs: clock.now() }))
-  const release = options.parting ?? (() => [])
   const sessions = new Sessions(replica, {
     onConnect: (host) => void hosts.connected(host).catch((fault) => ports.log(story(fault))),
     onLost: (host) => ports.log(`host ${host}: connection lost`),
@@ -99,9 +96,9 @@ function assemble(ports: ControllerPorts, options: ControllerOptions, replica: R
   // Silence by the bound, not by the connection: after our own restart nobody is connected yet (I-03).
   const isConnected = (host: string) => allocations.silentSince(host) === null
   const queues = {
-    machine: queueOf(ports, machineReconciler({ replica, allocations, chronicle, clock, newId, release })),
-    volume: queueOf(ports, custodyReconciler('volume', { replica, allocations, isConnected, release })),
-    image: queueOf(ports, custodyReconciler('image', { replica, allocations, isConnected, release })),
+    machine: queueOf(ports, machineReconciler({ replica, allocations, chronicle, clock, newId })),
+    volume: queueOf(ports, custodyReconciler('volume', { replica, allocations, isConnected })),
+    image: queueOf(ports, custodyReconciler('image', { replica, allocations, isConnected })),
   }
   replica.onChange((seen) => {
     for (const change of seen) {

@@ -2,7 +2,6 @@
 
 import type { Document, Stored } from '#model/document.ts'
 import { planCustody, type CustodyObserved, type CustodyStep } from '#engines/custody/plan.ts'
-import type { Change } from '#drivers/store/port.ts'
 import type { Replica } from '#runtime/replica.ts'
 import type { Reconciler } from '#runtime/reconcile.ts'
 import { edited, forgotten, put } from './documents.ts'
@@ -18,7 +17,6 @@ export type CustodyLoop = {
   readonly replica: Replica
   readonly allocations: HostAllocations
   readonly isConnected: (host: string) => boolean
-  readonly release: (document: Document) => readonly Change[]
 }
 
 export function custodyReconciler(
@@ -40,8 +38,7 @@ export function custodyReconciler(
     report: (_, plan) => plan.holds,
     hands: ({ document, revision }) => ({
       assign: async ({ host }) => void (await replica.commit([put({ ...document, host }, revision)])),
-      forget: async () =>
-        void (await replica.commit([...forgotten(document, revision), ...on.release(document)])),
+      forget: async () => void (await replica.commit(forgotten(document, revision))),
     }),
     tell: async ({ document, observed }, holds) => {
       // While an agent carries it out, what it says stands; the controller speaks only for the unassigned.

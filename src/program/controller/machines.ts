@@ -9,7 +9,6 @@ import { machineHands } from '#kinds/machine/execute.ts'
 import { observeMachine, type MachineSeen } from '#kinds/machine/observe.ts'
 import { reportMachine } from '#kinds/machine/report.ts'
 import type { MachineDocument, MachineStatus } from '#kinds/machine/schema.ts'
-import type { Change } from '#drivers/store/port.ts'
 import type { Clock } from '#drivers/clock/port.ts'
 import type { Replica, Seen } from '#runtime/replica.ts'
 import type { Reconciler } from '#runtime/reconcile.ts'
@@ -23,7 +22,6 @@ export type MachineLoop = {
   readonly chronicle: Chronicle
   readonly clock: Clock
   readonly newId: () => string
-  readonly release: (document: Document) => readonly Change[]
 }
 
 export function machineReconciler(on: MachineLoop): Reconciler<MachineSeen, MachineStep, MachineStatus> {
@@ -44,7 +42,6 @@ export function machineReconciler(on: MachineLoop): Reconciler<MachineSeen, Mach
         newId: on.newId,
         nowMs: clock.now(),
         allocate: (...share) => allocations.change(...share),
-        release: on.release,
       }),
     explain: (fault) => claimedBy(replica, fault),
     tell: async (seen, status) => {
