@@ -8,6 +8,8 @@ import { image } from './image/schema.ts'
 import { machine } from './machine/schema.ts'
 import { network } from './network/schema.ts'
 import { project } from './project/schema.ts'
+import { securityGroup } from './security-group/schema.ts'
+import { snapshot } from './snapshot/schema.ts'
 import { token } from './token/schema.ts'
 import { user } from './user/schema.ts'
 import { volume } from './volume/schema.ts'
@@ -19,7 +21,9 @@ export const kinds: readonly Kind[] = [
   datastore,
   volume,
   network,
+  securityGroup,
   machine,
+  snapshot,
   guest,
   user,
   token,

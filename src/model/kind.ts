@@ -67,6 +67,11 @@ export type Kind<Spec extends z.ZodObject = z.ZodObject, Status extends z.ZodObj
   readonly fixed: readonly string[]
   /** Numbers of the spec, by dotted path, that may be raised but never lowered. */
   readonly growing?: readonly string[]
+  /**
+   * Texts of the spec, by dotted path (`[]` for each), that are written and never read again: in every answer,
+   * event and record a mark stands for them, and a mark written back keeps what is there (I-45).
+   */
+  readonly secrets?: readonly string[]
   /** Fields of the spec that name an object of another kind: dotted path (`[]` for each) → kind. */
   readonly references: Readonly<Record<string, string>>
   /** `planned`: deletion is a wish that a planner carries out; `at-once`: it is gone with the commit. */

@@ -1,12 +1,15 @@
 /** What the agent asks of any datastore. Volumes and images are named by their ids, never by people's names. */
 
-import type { DiskFile } from '#drivers/hypervisor/port.ts'
+import type { FileLayer } from '#drivers/hypervisor/port.ts'
 
 export type VolumeSight = {
   readonly state: 'absent' | 'creating' | 'ready'
   readonly sizeBytes: number
   readonly storedBytes: number
 }
+
+/** What a guest opens: the top, and what it stands on, nearest first. */
+export type DiskChain = FileLayer & { readonly backing: readonly FileLayer[] }
 
 export type VolumeWish = {
   readonly format: 'qcow2' | 'raw'
@@ -43,8 +46,8 @@ export interface Datastore {
   /** Grows a volume that no guest uses; repeated, does nothing. */
   grow(volume: string, sizeBytes: number, signal: AbortSignal): Promise<void>
   remove(volume: string, signal: AbortSignal): Promise<void>
-  /** Where a guest opens it, with all that lies beneath it; `ownerUid` gets it, images stay read-only. */
-  open(volume: string, ownerUid: number | null): Promise<Omit<DiskFile, 'id' | 'isReadOnly'>>
+  /** Where a guest opens it, with all that lies beneath it; `ownerUid` gets it, images and layers stay read-only. */
+  open(volume: string, ownerUid: number | null): Promise<DiskChain>
   observeImage(image: string): Promise<ImageSight>
   images(): Promise<readonly string[]>
   /** A folder in which an image is put together; gone at a restart of the agent. */

@@ -1,26 +1,31 @@
 /** What the agent asks of any hypervisor. Each folder beside this file is one answer. */
 
+import type { GuestDisk, GuestNic } from '#kinds/guest/parts.ts'
 import type { GuestSpec } from '#kinds/guest/schema.ts'
 import type { ByteChannel } from '#drivers/link/port.ts'
+import type { GuestAgent } from './port-agent.ts'
+import type { LiveLayers } from './port-layers.ts'
+import type { LiveParts } from './port-parts.ts'
 
-/** A disk ready to be opened by the guest. */
-export type DiskFile = {
-  readonly id: string
+/** One file of a disk. `key`: name of the key that opens it (LUKS within qcow2); null: not encrypted. */
+export type FileLayer = {
   readonly file: string
   readonly format: 'qcow2' | 'raw'
-  readonly isReadOnly: boolean
-  /** Files beneath it, nearest first, opened read-only. */ readonly backing: readonly {
-    readonly file: string
-    readonly format: 'qcow2' | 'raw'
-  }[]
+  readonly key: string | null
 }
 
-/** A network plug ready to be opened by the guest; `forwards` have real host ports. */
-export type Plug = {
-  readonly id: string
-  readonly mac: string
-  readonly driver: 'user'
-  readonly isRestricted: boolean
+/** A disk ready to be opened by the guest; beneath it what it stands on, nearest first, opened read-only. */
+export type DiskFile = FileLayer &
+  Pick<GuestDisk, 'id' | 'isReadOnly' | 'bus' | 'cache' | 'io' | 'discard' | 'iops' | 'mibPerSecond'> & {
+    readonly backing: readonly FileLayer[]
+    /** Keys by name, for the layers that need one. Secrets: never in arguments, logs or files that stay. */
+    readonly keys: Readonly<Record<string, string>>
+  }
+
+/** A drive for read-only media; `file` null: it is empty. */
+export type Medium = { readonly id: string; readonly file: string | null }
+
+type AnyPlug = Pick<GuestNic, 'id' | 'mac' | 'model' | 'mtu' | 'isLinkUp'> & {
   readonly forwards: readonly {
     readonly protocol: 'tcp' | 'udp'
     readonly address: string
@@ -28,6 +33,16 @@ export type Plug = {
     readonly guestPort: number
   }[]
 }
+
+/** A network plug ready to be opened by the guest; `forwards` have real host ports. */
+export type Plug = AnyPlug &
+  (
+    | { readonly driver: 'user'; readonly isRestricted: boolean }
+    /** A persistent tap that the guest's user may open. */
+    | { readonly driver: 'tap'; readonly interface: string }
+    /** A process that listens on a socket and speaks QEMU's stream protocol (passt). */
+    | { readonly driver: 'stream'; readonly socket: string }
+  )
 
 export type Body = {
   readonly spec: GuestSpec
@@ -40,6 +55,30 @@ export type Body = {
   } | null
   /** A random word that the guest can read by fw_cfg as opt/decant/word. */
   readonly word: string
+  readonly cdroms: readonly Medium[]
+  /** ISO 9660 with the volume id `cidata` (cloud-init's NoCloud); null: nothing to tell. */
+  readonly seed: Uint8Array | null
+  /** VM generation id: a new one makes the guest draw new randomness. */
+  readonly generationId: string
+  /** Where it goes on from; null: it boots. */
+  readonly memoryFile: string | null
+  /** Versioned machine type and CPU model that it was first begun with; null: this host's newest. */
+  readonly machineVersion: string | null
+}
+
+/** What runs, as the hypervisor itself says. */
+export type Running = {
+  readonly cpus: number
+  readonly memoryMib: number
+  readonly machineType: string
+  readonly cpusMax: number
+  readonly memoryMaxMib: number
+  /** What the balloon leaves; null: not known or no balloon. */
+  readonly balloonMib: number | null
+  /** File of each disk by its id, and its size. */
+  readonly disks: readonly { readonly id: string; readonly file: string; readonly sizeBytes: number }[]
+  readonly nics: readonly { readonly id: string; readonly mac: string; readonly isLinkUp: boolean }[]
+  readonly cdroms: readonly Medium[]
 }
 
 /**
@@ -61,7 +100,7 @@ export type Sight = {
   readonly startedAtMs: number | null
   readonly boot: number
   readonly epoch: number
-  readonly running: { readonly cpus: number; readonly memoryMib: number; readonly machineType: string } | null
+  readonly running: Running | null
   readonly forwards: readonly {
     readonly nic: string
     readonly protocol: string
@@ -90,6 +129,12 @@ export type Wall = { readonly name: string; readonly holds: boolean; readonly wh
 /** Every effect can be repeated, and stops early when the signal aborts. Guests are named by their id. */
 export interface Hypervisor {
   readonly name: string
+  /** Changes of a running guest's parts. */
+  readonly parts: LiveParts
+  /** Changes of what a running guest's disks stand on, and its memory. */
+  readonly layers: LiveLayers
+  /** The agent inside a guest. */
+  readonly agent: GuestAgent
   /** Probes by running a guest; cached per host boot. */
   accelerator(): Promise<Accelerator>
   /** The protections around guests on this host, and which of them hold. */

@@ -1,6 +1,7 @@
 /** What the agent asks of whoever makes images: from a content that somebody sent, or from nothing. */
 
 import type { ByteChannel } from '#drivers/link/port.ts'
+import type { ImageSpec } from '#kinds/image/schema.ts'
 import type { Datastore } from '#drivers/datastore/port.ts'
 
 export type Report = (progress: {
@@ -22,7 +23,7 @@ export interface ImageMaker {
     into: Datastore,
     content: ByteChannel,
     wish: {
-      readonly format: 'auto' | 'qcow2' | 'raw'
+      readonly format: ImageSpec['format']
       readonly sha256: string | null
       readonly bytes: number | null
     },

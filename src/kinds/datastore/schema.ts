@@ -11,11 +11,11 @@ export const datastore = defineKind({
   title: { en: 'Datastore', ko: '데이터스토어' },
   summary: 'A place where volumes and images lie',
   scope: 'pool',
-  version: 1,
+  version: 2,
   access: { read: 'viewer', write: 'admin' },
   spec: z.strictObject({
     driver: z
-      .enum(['directory'])
+      .enum(['directory', 'lvm-thin', 'nfs'])
       .default('directory')
       .meta({ title: 'Driver', description: 'How volumes are kept' }),
     /** A folder allowed by the agent; `local` is the agent's own. */
@@ -24,6 +24,22 @@ export const datastore = defineKind({
       .max(1024)
       .default('')
       .meta({ title: 'Folder', description: "Absolute folder on the host; empty: the agent's own" }),
+    /** `group/pool` of lvm-thin; `server:/export` of nfs. */
+    source: z
+      .string()
+      .max(512)
+      .default('')
+      .meta({ title: 'Source', description: 'lvm-thin: GROUP/POOL; nfs: SERVER:/EXPORT' }),
+    warnAtPercent: z
+      .int()
+      .min(1)
+      .max(100)
+      .default(85)
+      .meta({ title: 'Warn at', description: 'How full it may be before it says so', unit: 'percent' }),
+    overcommit: z.number().min(1).max(1000).nullable().default(null).meta({
+      title: 'Overcommit',
+      description: 'How many times its capacity may be promised to volumes; none: no bound',
+    }),
     isShared: z
       .boolean()
       .default(false)
@@ -36,8 +52,10 @@ export const datastore = defineKind({
     freeMib: z.int().default(0),
     /** Whether the file system copies by reference (xfs, btrfs). */
     hasReflink: z.boolean().default(false),
+    /** Sum of the sizes that its volumes may grow to. */
+    promisedMib: z.int().default(0),
   }),
-  fixed: ['driver', 'folder', 'isShared'],
+  fixed: ['driver', 'folder', 'source', 'isShared'],
   references: {},
   deletion: 'at-once',
   columns: [

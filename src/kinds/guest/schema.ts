@@ -7,37 +7,35 @@ import { z } from 'zod'
 import { statusBase } from '#model/condition.ts'
 import type { Document } from '#model/document.ts'
 import { defineKind } from '#model/kind.ts'
+import { limits } from '#model/limits.ts'
+import { FirstBoot, firstBootSecrets } from '#kinds/machine/first-boot.ts'
+import { GuestCdrom, GuestDisk, GuestNic, GuestShape } from './parts.ts'
 
-export const Forward = z.strictObject({
-  protocol: z.enum(['tcp', 'udp']).default('tcp').meta({ title: 'Protocol' }),
-  address: z
-    .ipv4()
-    .default('127.0.0.1')
-    .meta({ title: 'Host address', description: 'Address of the host on which it listens' }),
-  hostPort: z.int().min(0).max(65535).default(0).meta({ title: 'Host port', description: '0: any free one' }),
-  guestPort: z.int().min(1).max(65535).meta({ title: 'Guest port' }),
+/** Facts that the guest tells of itself: hostile, bounded and made inert. */
+export const GuestInside = z.strictObject({
+  isAnswering: z.boolean(),
+  hostname: z.string().max(253),
+  os: z.string().max(128),
+  kernel: z.string().max(128),
+  agentVersion: z.string().max(64),
+  timezone: z.string().max(64),
+  addresses: z
+    .array(z.strictObject({ nic: z.string().max(32), mac: z.string().max(17), address: z.string().max(45) }))
+    .max(64),
+  fileSystems: z
+    .array(
+      z.strictObject({
+        mount: z.string().max(255),
+        type: z.string().max(32),
+        usedBytes: z.number(),
+        totalBytes: z.number(),
+      }),
+    )
+    .max(32),
+  cloudInit: z.enum(['absent', 'running', 'done', 'error', 'unknown']),
+  detail: z.string().max(400),
 })
-export type Forward = z.output<typeof Forward>
-
-export const GuestDisk = z.strictObject({
-  /** Short name within the guest: `disk0`. */
-  id: z.string().max(16),
-  volume: z.string(),
-  volumeName: z.string(),
-  datastore: z.string(),
-  format: z.enum(['qcow2', 'raw']),
-  isReadOnly: z.boolean(),
-})
-
-export const GuestNic = z.strictObject({
-  /** Short name within the guest: `net0`. */
-  id: z.string().max(16),
-  network: z.string(),
-  driver: z.enum(['user']),
-  mac: z.string().regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/),
-  isRestricted: z.boolean(),
-  forwards: z.array(Forward).max(64),
-})
+export type GuestInside = z.output<typeof GuestInside>
 
 export const guest = defineKind({
   name: 'guest',
@@ -45,7 +43,7 @@ export const guest = defineKind({
   title: { en: 'Guest', ko: '게스트' },
   summary: 'The body that a machine has for now on one host: one QEMU process',
   scope: 'project',
-  version: 1,
+  version: 2,
   access: { read: 'viewer', write: 'system' },
   spec: z.strictObject({
     machine: z.string(),
@@ -67,6 +65,15 @@ export const guest = defineKind({
     commandLine: z.string().max(1024),
     disks: z.array(GuestDisk).max(24),
     nics: z.array(GuestNic).max(8),
+    cdroms: z.array(GuestCdrom).max(limits.cdromsPerMachine).default([]),
+    shape: GuestShape.default(GuestShape.parse({})),
+    /** What the balloon should leave to the guest; null: all of it. */
+    balloonMib: z.int().nullable().default(null),
+    /** What it is told at its first boot; null: nothing. `instance` changes with each new identity. */
+    firstBoot: FirstBoot.nullable().default(null),
+    instance: z.string().max(64).default(''),
+    /** Where it goes on from memory that a snapshot kept, instead of booting; null: it boots. */
+    memoryOf: z.strictObject({ snapshot: z.string(), boot: z.int() }).nullable().default(null),
     /** The machine's wish as it stood, so that a lost store can be rebuilt from the agents (I-22). */
     machineSpec: z.record(z.string(), z.json()),
   }),
@@ -102,6 +109,9 @@ export const guest = defineKind({
         /** Ids of its volumes, and its plugs in words; absent where the agent did not say. */
         disks: z.array(z.string()).max(24).optional(),
         plugs: z.array(z.string()).max(8).optional(),
+        /** The bounds within which it can grow while it runs. */
+        cpusMax: z.int().optional(),
+        memoryMaxMib: z.int().optional(),
       })
       .nullable()
       .default(null),
@@ -119,12 +129,23 @@ export const guest = defineKind({
       .default([]),
     /** The word that the host handed in by fw_cfg, once the guest printed it on its serial line. */
     proof: z.strictObject({ word: z.string(), seenAtMs: z.number() }).nullable().default(null),
+    /** What the agent inside says of the guest; null while it has said nothing in this boot. */
+    inside: GuestInside.nullable().default(null),
+    /** Since when it is ready, and by what that is known. */
+    ready: z
+      .strictObject({ sinceMs: z.number(), by: z.enum(['word', 'agent', 'cloud-init']) })
+      .nullable()
+      .default(null),
     walls: z.array(z.string()).max(16).default([]),
     adopted: z.boolean().default(false),
   }),
   fixed: [],
   // A body keeps its disks until it is known to be down, also those that its machine no longer wishes.
   references: { 'disks.[].volumeName': 'volume' },
+  secrets: [
+    ...firstBootSecrets.map((path) => `firstBoot.${path}`),
+    ...firstBootSecrets.map((path) => `machineSpec.firstBoot.${path}`),
+  ],
   deletion: 'planned',
   columns: [
     { title: { en: 'Phase', ko: '단계' }, path: 'status.phase' },

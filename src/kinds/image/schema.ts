@@ -5,12 +5,25 @@ import { statusBase } from '#model/condition.ts'
 import type { Document } from '#model/document.ts'
 import { defineKind } from '#model/kind.ts'
 import { reason } from '#model/plan.ts'
+import { Progress } from '#model/progress.ts'
 
-export const Progress = z.strictObject({
-  step: z.string().max(200),
-  /** From 0 to 1; null while unknown. */
-  fraction: z.number().nullable(),
-  etaSeconds: z.number().nullable(),
+/** A Debian that is put together on the host. */
+export const Build = z.strictObject({
+  distribution: z
+    .enum(['debian-12', 'debian-13'])
+    .default('debian-12')
+    .meta({ title: 'Distribution', description: 'What is built' }),
+  packages: z
+    .array(z.string().regex(/^[a-z0-9][a-z0-9+.-]{1,99}$/))
+    .max(256)
+    .default([])
+    .meta({ title: 'Packages', description: 'Debian packages besides cloud-init, guest agent and ssh' }),
+  sizeMib: z
+    .int()
+    .min(512)
+    .max(1024 * 1024)
+    .default(2048)
+    .meta({ title: 'Size', description: 'Size of the disk', unit: 'MiB' }),
 })
 
 export const image = defineKind({
@@ -19,22 +32,70 @@ export const image = defineKind({
   title: { en: 'Image', ko: '이미지' },
   summary: 'An immutable disk content from which machines are made',
   scope: 'project',
-  version: 1,
+  version: 2,
   access: { read: 'viewer', write: 'operator' },
   spec: z.strictObject({
-    source: z.enum(['upload', 'starter']).default('upload').meta({
+    source: z.enum(['upload', 'url', 'path', 'build', 'volume', 'starter']).default('upload').meta({
       title: 'Source',
-      description: "`upload`: content sent by PUT; `starter`: built from Debian's kernel and busybox",
+      description:
+        "Where its content comes from: `upload`: sent by PUT; `url`: fetched; `path`: a file on the host; `build`: a Debian built here; `volume`: a copy of a volume; `starter`: Debian's kernel and busybox",
     }),
+    catalogue: z
+      .string()
+      .max(63)
+      .nullable()
+      .default(null)
+      .meta({ title: 'Catalogue', description: 'Name in the catalogue, which gives address and checksum' }),
+    url: z
+      .string()
+      .max(2048)
+      .nullable()
+      .default(null)
+      .meta({ title: 'Address', description: 'https or http address to fetch from' }),
+    path: z
+      .string()
+      .max(1024)
+      .nullable()
+      .default(null)
+      .meta({ title: 'Path', description: 'Absolute file below a folder that the host allows' }),
+    volume: z
+      .string()
+      .max(127)
+      .nullable()
+      .default(null)
+      .meta({ title: 'Volume', description: 'Name of the volume whose content is copied' }),
+    build: Build.nullable()
+      .default(null)
+      .meta({ title: 'Build', description: 'What a built image is made of' }),
+    member: z
+      .string()
+      .max(255)
+      .nullable()
+      .default(null)
+      .meta({ title: 'Member', description: 'Which disk of an archive (OVA); absent: the first' }),
     format: z
-      .enum(['auto', 'qcow2', 'raw'])
+      .enum(['auto', 'qcow2', 'raw', 'vmdk', 'vdi', 'vpc', 'vhdx', 'iso', 'ova'])
       .default('auto')
       .meta({ title: 'Format', description: 'Format of the content; `auto` reads its header' }),
     sha256: z
       .string()
       .regex(/^[0-9a-f]{64}$/)
       .optional()
-      .meta({ title: 'SHA-256', description: 'What the content must hash to' }),
+      .meta({ title: 'SHA-256', description: 'What the content, as it comes, must hash to' }),
+    sha512: z
+      .string()
+      .regex(/^[0-9a-f]{128}$/)
+      .optional()
+      .meta({ title: 'SHA-512', description: 'What the content, as it comes, must hash to' }),
+    checksumUrl: z
+      .string()
+      .max(2048)
+      .nullable()
+      .default(null)
+      .meta({
+        title: 'Checksum address',
+        description: 'A SHA256SUMS or SHA512SUMS file that names the content',
+      }),
     datastore: z.string().max(63).default('local').meta({ title: 'Datastore', description: 'Where it lies' }),
     architecture: z.enum(['x86_64', 'aarch64', 'any']).default('any').meta({ title: 'Architecture' }),
     isShared: z
@@ -54,13 +115,40 @@ export const image = defineKind({
     storedBytes: z.number().default(0),
     sha256: z.string().max(64).default(''),
     format: z.string().max(16).default(''),
+    /** What the content was before it was made ours, such as `vmdk` or `xz qcow2`. */
+    cameAs: z.string().max(64).default(''),
+    /** How much of an upload or download is here, and how much it will be. */
+    receivedBytes: z.number().default(0),
+    expectedBytes: z.number().nullable().default(null),
+    /** A disk, or a read-only medium for a CD drive. */
+    medium: z.enum(['disk', 'cdrom']).default('disk'),
+    /** What the firmware may be; empty: not known. */
+    firmware: z
+      .array(z.enum(['bios', 'uefi']))
+      .max(2)
+      .default([]),
+    /** Who signs in, where the image's makers say so. */
+    defaultUser: z.string().max(32).default(''),
     /** Whether the host loads its kernel (starter) or the firmware boots its disk. */
     boot: z.enum(['disk', 'kernel']).default('disk'),
     commandLine: z.string().max(1024).default(''),
     architecture: z.string().max(16).default(''),
   }),
-  fixed: ['source', 'datastore', 'sha256', 'format'],
-  references: { datastore: 'datastore' },
+  fixed: [
+    'source',
+    'catalogue',
+    'url',
+    'path',
+    'volume',
+    'build',
+    'member',
+    'datastore',
+    'sha256',
+    'sha512',
+    'checksumUrl',
+    'format',
+  ],
+  references: { datastore: 'datastore', volume: 'volume' },
   deletion: 'planned',
   columns: [
     { title: { en: 'State', ko: '상태' }, path: 'status.state' },

@@ -6,28 +6,9 @@ import type { Document } from '#model/document.ts'
 import { defineKind } from '#model/kind.ts'
 import { limits } from '#model/limits.ts'
 import { reason } from '#model/plan.ts'
-import { Forward } from '#kinds/guest/schema.ts'
-
-export const Nic = z.strictObject({
-  network: z
-    .string()
-    .max(127)
-    .default('default')
-    .meta({ title: 'Network', description: 'Name of the network' }),
-  mac: z
-    .string()
-    .regex(/^[0-9a-f][26ae](:[0-9a-f]{2}){5}$/)
-    .optional()
-    .meta({
-      title: 'MAC',
-      description: "Locally administered unicast address; absent: made from the machine's id",
-    }),
-  forwards: z
-    .array(Forward)
-    .max(limits.forwardsPerNic)
-    .default([])
-    .meta({ title: 'Forwards', description: 'Ports of the host that lead into the guest' }),
-})
+import { GuestInside } from '#kinds/guest/schema.ts'
+import { FirstBoot, firstBootSecrets } from './first-boot.ts'
+import { BootDisk, Cdrom, Disk, HostDevice, Nic, Share } from './parts.ts'
 
 const down = new Set(['stopped', 'crashed', 'stopping'])
 const live = new Set(['starting', 'running', 'paused', 'stopping'])
@@ -50,7 +31,7 @@ export const machine = defineKind({
   title: { en: 'Machine', ko: '머신' },
   summary: 'What a person wishes to run; its guest is the body it has for now',
   scope: 'project',
-  version: 1,
+  version: 2,
   access: { read: 'viewer', write: 'operator' },
   spec: z.strictObject({
     image: z
@@ -82,20 +63,125 @@ export const machine = defineKind({
       .max(63)
       .default('local')
       .meta({ title: 'Datastore', description: 'Where its boot disk lies' }),
+    bootDisk: BootDisk.default(BootDisk.parse({})).meta({
+      title: 'Boot disk options',
+      description: 'How the boot disk is kept and attached',
+    }),
     disks: z
-      .array(z.string().max(127))
+      .array(Disk)
       .max(limits.disksPerMachine - 1)
       .default([])
-      .meta({ title: 'More disks', description: 'Names of volumes to attach besides the boot disk' }),
+      .meta({ title: 'More disks', description: 'Disks besides the boot disk' }),
+    cdroms: z.array(Cdrom).max(limits.cdromsPerMachine).default([]).meta({ title: 'CD drives' }),
     nics: z
       .array(Nic)
       .max(limits.nicsPerMachine)
-      .default([{ network: 'default', forwards: [] }])
+      .default([Nic.parse({})])
       .meta({ title: 'NICs', description: 'What it is plugged into' }),
     machineType: z
       .enum(['q35', 'microvm'])
       .default('q35')
       .meta({ title: 'Machine type', description: '`q35`: a PC; `microvm`: minimal, kernel images only' }),
+    machineVersion: z
+      .string()
+      .max(64)
+      .regex(/^[a-z0-9.-]+$/)
+      .nullable()
+      .default(null)
+      .meta({
+        title: 'Machine version',
+        description: 'Such as pc-q35-7.2; none: noted at the first boot and kept',
+      }),
+    firmware: z
+      .enum(['auto', 'bios', 'uefi'])
+      .default('auto')
+      .meta({ title: 'Firmware', description: '`auto`: what the image needs, else BIOS' }),
+    isSecureBoot: z.boolean().default(false).meta({
+      title: 'Secure boot',
+      description: 'Only signed boot loaders; needs UEFI',
+    }),
+    hasTpm: z.boolean().default(false).meta({ title: 'TPM', description: 'A virtual TPM 2.0' }),
+    cpuModel: z
+      .string()
+      .max(64)
+      .regex(/^[A-Za-z0-9._-]+$/)
+      .default('auto')
+      .meta({
+        title: 'CPU model',
+        description: '`auto`: all that the host has; `baseline`: what every host of the pool has; or a name',
+      }),
+    sockets: z.int().min(1).max(64).nullable().default(null).meta({
+      title: 'Sockets',
+      description: 'None: one',
+    }),
+    threads: z.int().min(1).max(8).default(1).meta({ title: 'Threads per core' }),
+    cpusMax: z
+      .int()
+      .min(1)
+      .max(limits.vcpusPerMachine)
+      .nullable()
+      .default(null)
+      .meta({ title: 'Most CPUs', description: 'To how many it can grow while it runs; none: as they are' }),
+    memoryMaxMib: z.int().min(32).max(limits.memoryMibPerMachine).nullable().default(null).meta({
+      title: 'Most memory',
+      description: 'To how much it can grow while it runs; none: as it is',
+      unit: 'MiB',
+    }),
+    balloonMib: z.int().min(32).max(limits.memoryMibPerMachine).nullable().default(null).meta({
+      title: 'Balloon',
+      description: 'How much of its memory the balloon leaves it; none: all',
+      unit: 'MiB',
+    }),
+    hugePages: z.enum(['none', '2MiB', '1GiB']).default('none').meta({ title: 'Huge pages' }),
+    numaNodes: z.int().min(1).max(16).default(1).meta({
+      title: 'NUMA nodes',
+      description: 'Into how many nodes CPUs and memory are divided',
+    }),
+    watchdog: z.enum(['none', 'reset', 'poweroff', 'pause']).default('none').meta({
+      title: 'Watchdog',
+      description: 'What happens when the guest no longer feeds it',
+    }),
+    screen: z.enum(['none', 'vga', 'virtio']).default('vga').meta({ title: 'Screen' }),
+    screens: z.int().min(1).max(4).default(1).meta({ title: 'Screens', description: 'virtio only' }),
+    hasGuestAgent: z.boolean().default(true).meta({
+      title: 'Guest agent',
+      description: 'Whether a guest agent inside is listened to',
+    }),
+    bootOrder: z
+      .array(z.enum(['disk', 'cdrom', 'network']))
+      .min(1)
+      .max(3)
+      .default(['disk', 'cdrom', 'network'])
+      .meta({ title: 'Boot order' }),
+    shares: z
+      .array(Share)
+      .max(limits.sharesPerMachine)
+      .default([])
+      .meta({ title: 'Shares', description: 'Folders of the host that the guest can mount' }),
+    hostDevices: z
+      .array(HostDevice)
+      .max(limits.passthroughPerMachine)
+      .default([])
+      .meta({ title: 'Host devices', description: 'Devices of the host that it has to itself' }),
+    firstBoot: FirstBoot.nullable()
+      .default(null)
+      .meta({ title: 'First boot', description: 'What cloud-init is told' }),
+    /** Whose disks it starts with; fixed. */
+    cloneOf: z
+      .strictObject({
+        machine: z.string().max(127),
+        snapshot: z.string().max(127).nullable().default(null),
+        clone: z.enum(['linked', 'full']).default('linked'),
+      })
+      .nullable()
+      .default(null)
+      .meta({ title: 'Clone of', description: 'Machine, and snapshot of it, whose disks it starts with' }),
+    /** Raised by revert, with the snapshot to go back to. */
+    revert: z
+      .strictObject({ snapshot: z.string().max(127), at: z.int().min(1) })
+      .nullable()
+      .default(null)
+      .meta({ title: 'Revert', description: 'Set by revert: the snapshot to go back to' }),
     power: z
       .enum(['on', 'off', 'paused'])
       .default('on')
@@ -171,14 +257,52 @@ export const machine = defineKind({
       .default([]),
     /** Fields whose new value waits for the next start. */
     restartRequired: z.array(z.string()).max(32).default([]),
+    /** What the guest says of itself; null while it says nothing. */
+    inside: GuestInside.nullable().default(null),
+    /** Since when it is ready for use, and by what that is known. */
+    ready: z
+      .strictObject({ sinceMs: z.number(), by: z.enum(['word', 'agent', 'cloud-init']) })
+      .nullable()
+      .default(null),
+    /** Addresses that the controller reserved, by NIC. */
+    addresses: z
+      .array(
+        z.strictObject({
+          nic: z.string(),
+          network: z.string(),
+          mac: z.string(),
+          address4: z.string().nullable(),
+          address6: z.string().nullable(),
+        }),
+      )
+      .max(limits.nicsPerMachine)
+      .default([]),
+    /** Name of the snapshot that its disks stand on; null: none. */
+    snapshot: z.string().nullable().default(null),
+    /** The revert that has been carried out last. */
+    revertedAt: z.int().default(0),
+    /** Machine type with version, and CPU model, as of its first boot. */
+    machineVersion: z.string().max(64).nullable().default(null),
     /** The highest epoch that any body of it had. */
     epoch: z.int().default(0),
     /** The host that the placement chose, and out of how many that fitted. */
     placement: z.strictObject({ host: z.string(), candidates: z.int() }).nullable().default(null),
   }),
-  fixed: ['image', 'datastore'],
+  fixed: ['image', 'datastore', 'cloneOf', 'bootDisk.format', 'bootDisk.isEncrypted', 'bootDisk.clone'],
+  secrets: firstBootSecrets.map((path) => `firstBoot.${path}`),
   growing: ['diskMib'],
-  references: { image: 'image', datastore: 'datastore', 'disks.[]': 'volume', 'nics.[].network': 'network' },
+  references: {
+    image: 'image',
+    datastore: 'datastore',
+    'disks.[].volume': 'volume',
+    'disks.[].image': 'image',
+    'disks.[].datastore': 'datastore',
+    'cdroms.[].image': 'image',
+    'nics.[].network': 'network',
+    'nics.[].securityGroups.[]': 'security-group',
+    'cloneOf.machine': 'machine',
+    'cloneOf.snapshot': 'snapshot',
+  },
   deletion: 'planned',
   columns: [
     { title: { en: 'State', ko: '상태' }, path: 'status.state' },

@@ -5,6 +5,7 @@ import { statusBase } from '#model/condition.ts'
 import type { Document } from '#model/document.ts'
 import { defineKind } from '#model/kind.ts'
 import { limits } from '#model/limits.ts'
+import { Progress } from '#model/progress.ts'
 
 export const volume = defineKind({
   name: 'volume',
@@ -12,7 +13,7 @@ export const volume = defineKind({
   title: { en: 'Volume', ko: '볼륨' },
   summary: "One disk's content, lying in a datastore",
   scope: 'project',
-  version: 1,
+  version: 2,
   access: { read: 'viewer', write: 'operator' },
   spec: z.strictObject({
     datastore: z.string().max(63).default('local').meta({ title: 'Datastore', description: 'Where it lies' }),
@@ -31,17 +32,56 @@ export const volume = defineKind({
       .max(127)
       .nullable()
       .default(null)
-      .meta({ title: 'Image', description: 'Whose content it starts with, as a linked clone; none: zeros' }),
+      .meta({ title: 'Image', description: 'Whose content it starts with; none: zeros' }),
+    snapshot: z
+      .string()
+      .max(127)
+      .nullable()
+      .default(null)
+      .meta({ title: 'Snapshot', description: 'Snapshot whose content it starts with' }),
+    /** Which volume of the snapshot, by name; absent: its only one. */
+    snapshotVolume: z
+      .string()
+      .max(127)
+      .nullable()
+      .default(null)
+      .meta({ title: 'Of volume', description: "Which of the snapshot's volumes" }),
+    clone: z.enum(['linked', 'full']).default('linked').meta({
+      title: 'Clone',
+      description: '`linked`: only what changes is stored; `full`: a copy that stands alone',
+    }),
+    allocation: z.enum(['thin', 'full']).default('thin').meta({
+      title: 'Allocation',
+      description: '`thin`: takes room as it is written; `full`: takes its whole size at once',
+    }),
+    isEncrypted: z
+      .boolean()
+      .default(false)
+      .meta({ title: 'Encrypted', description: 'Kept with LUKS; its key is made and kept by Decant' }),
+    /** Raised by a revert, with the snapshot to go back to; set by the machine's revert. */
+    revert: z
+      .strictObject({ snapshot: z.string().max(127), at: z.int().min(1) })
+      .nullable()
+      .default(null)
+      .meta({ title: 'Revert', description: 'Set by the revert of its machine' }),
   }),
   status: z.strictObject({
     ...statusBase,
     state: z.enum(['pending', 'creating', 'ready', 'failed', 'gone']).default('pending'),
     sizeBytes: z.number().default(0),
     storedBytes: z.number().default(0),
+    /** Bytes of its layers, those shared with other volumes included. */
+    layers: z.int().default(0),
+    /** Where it lies, which differs from the wish while it is moved. */
+    datastore: z.string().max(63).default(''),
+    /** The revert that has been carried out last. */
+    revertedAt: z.int().default(0),
+    /** A copy, move or merge under way. */
+    progress: Progress.nullable().default(null),
   }),
-  fixed: ['datastore', 'format', 'image'],
+  fixed: ['format', 'image', 'snapshot', 'snapshotVolume', 'clone', 'allocation', 'isEncrypted'],
   growing: ['sizeMib'],
-  references: { datastore: 'datastore', image: 'image' },
+  references: { datastore: 'datastore', image: 'image', snapshot: 'snapshot' },
   deletion: 'planned',
   columns: [
     { title: { en: 'State', ko: '상태' }, path: 'status.state' },
