@@ -41,6 +41,8 @@ export const limits = {
   memoryMibPerMachine: 12 * 1024 * 1024,
   diskGibPerVolume: 65_536,
   disksPerMachine: 24,
+  /** Disks and host ports that a guest may still have of former wishes: once all that it can have, and some. */
+  leavingPerGuest: 640,
   nicsPerMachine: 8,
   forwardsPerNic: 64,
   /** Bytes of serial output that an agent keeps per guest for those who attach later. */
@@ -100,4 +102,26 @@ export const limits = {
   agentOutputBytes: 1_048_576,
   /** A file system that is frozen for longer harms the guest; it is thawed then, whoever forgot it. */
   frozenMs: 20_000,
+  /** How often figures are sampled; the finest that is kept. */
+  sampleMs: 10_000,
+  /** Samples that an agent keeps while nobody takes them: five minutes, a controller's restart and more. */
+  samplesWaiting: 30,
+  /** A sample that comes later than this has nobody waiting for it. */
+  sampleLateMs: 600_000,
+  /** Names of figures in one sample: 28 drives and 8 NICs with their figures, rounded up. */
+  figuresPerSample: 400,
+  /** Guests in one sample of a host; more than a host of 1 TiB runs. */
+  guestsPerSample: 4096,
+  /** All figures kept, for all machines; beyond it the oldest of the finest go. */
+  metricsBytes: 2 ** 34,
+  /** Room on their disk that figures leave to the store beside them. */
+  metricsSpareBytes: 2 ** 28,
+  /** Values in one answer about figures, the times counted as one figure. */
+  metricsValues: 200_000,
+  /** How long figures of what was deleted are kept: for whoever asks afterwards why. */
+  metricsOfGoneMs: 7 * 86_400_000,
+  /** After the wall clock jumped, nothing is dropped for its age for so long. */
+  metricsJumpMs: 86_400_000,
+  /** Machines in one answer for Prometheus, some 25 lines each; its scrapes end after 10 s. */
+  exportedMachines: 10_000,
 } as const

@@ -64,6 +64,17 @@ export const GuestNic = z.strictObject({
 })
 export type GuestNic = z.output<typeof GuestNic>
 
+/** A disk or host port that is no longer wished and that a running guest may still have. */
+export const Leaving = z.strictObject({
+  claim: z.string().max(256),
+  /** The volume, where it is one. */
+  volume: z.string().nullable(),
+  volumeName: z.string().nullable(),
+  /** The first generation of the guest's wish that did without it. */
+  generation: z.int(),
+})
+export type Leaving = z.output<typeof Leaving>
+
 /** How the guest is shaped besides its parts; what is absent in an old document is as it always was. */
 export const GuestShape = z.strictObject({
   firmware: z.enum(['auto', 'bios', 'uefi']).default('auto'),

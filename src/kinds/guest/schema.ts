@@ -9,7 +9,7 @@ import type { Document } from '#model/document.ts'
 import { defineKind } from '#model/kind.ts'
 import { limits } from '#model/limits.ts'
 import { FirstBoot, firstBootSecrets } from '#kinds/machine/first-boot.ts'
-import { GuestCdrom, GuestDisk, GuestNic, GuestShape } from './parts.ts'
+import { GuestCdrom, GuestDisk, GuestNic, GuestShape, Leaving } from './parts.ts'
 
 /** Facts that the guest tells of itself: hostile, bounded and made inert. */
 export const GuestInside = z.strictObject({
@@ -65,6 +65,11 @@ export const guest = defineKind({
     commandLine: z.string().max(1024),
     disks: z.array(GuestDisk).max(24),
     nics: z.array(GuestNic).max(8),
+    /**
+     * What the body may still have of former wishes, claimed until its host tells, of that generation of the
+     * wish or a later one, that it runs without it (I-01).
+     */
+    leaving: z.array(Leaving).max(limits.leavingPerGuest).default([]),
     cdroms: z.array(GuestCdrom).max(limits.cdromsPerMachine).default([]),
     shape: GuestShape.default(GuestShape.parse({})),
     /** What the balloon should leave to the guest; null: all of it. */
@@ -100,6 +105,8 @@ export const guest = defineKind({
     crashes: z.int().default(0),
     accelerator: z.enum(['kvm', 'tcg', 'none', 'simulated']).default('none'),
     qemuVersion: z.string().max(64).default(''),
+    /** Versioned machine type and CPU model that it was first begun with; kept until a person wishes another. */
+    machineVersion: z.string().max(64).nullable().default(null),
     /** What the running process was started with; the wish may differ until the next start. */
     running: z
       .strictObject({
@@ -112,6 +119,8 @@ export const guest = defineKind({
         /** The bounds within which it can grow while it runs. */
         cpusMax: z.int().optional(),
         memoryMaxMib: z.int().optional(),
+        /** The shape that it was begun with; absent where the agent did not say. */
+        shape: GuestShape.optional(),
       })
       .nullable()
       .default(null),
@@ -141,7 +150,7 @@ export const guest = defineKind({
   }),
   fixed: [],
   // A body keeps its disks until it is known to be down, also those that its machine no longer wishes.
-  references: { 'disks.[].volumeName': 'volume' },
+  references: { 'disks.[].volumeName': 'volume', 'leaving.[].volumeName': 'volume' },
   secrets: [
     ...firstBootSecrets.map((path) => `firstBoot.${path}`),
     ...firstBootSecrets.map((path) => `machineSpec.firstBoot.${path}`),

@@ -20,7 +20,7 @@ export const host = defineKind({
   title: { en: 'Host', ko: '호스트' },
   summary: 'A computer whose agent carries out what the pool wishes there',
   scope: 'pool',
-  version: 1,
+  version: 2,
   access: { read: 'viewer', write: 'admin' },
   spec: z.strictObject({
     isSchedulable: z
@@ -59,6 +59,20 @@ export const host = defineKind({
     kernel: z.string().max(128).default(''),
     hostname: z.string().max(128).default(''),
     bootId: z.string().max(64).default(''),
+    /** Named CPU models that it can run; empty: not known. */
+    cpuModels: z.array(z.string().max(64)).max(512).default([]),
+    /** Free huge pages, as MiB by page size. */
+    hugePagesMib: z.strictObject({ '2MiB': z.int(), '1GiB': z.int() }).default({ '2MiB': 0, '1GiB': 0 }),
+    numaNodes: z.int().default(1),
+    /** Devices that it may give to guests: PCI addresses, USB vendor:product. */
+    hostDevices: z.array(z.string().max(32)).max(256).default([]),
+    /** Folders below which it allows shares. */
+    shareFolders: z.array(z.string().max(1024)).max(64).default([]),
+    /** Network drivers that it can carry. */
+    networkDrivers: z
+      .array(z.enum(['user', 'bridge']))
+      .max(8)
+      .default(['user']),
     /** Each protection around guests, and whether it holds here. */
     walls: z
       .array(z.strictObject({ name: z.string(), holds: z.boolean(), why: z.string() }))

@@ -58,6 +58,13 @@ export const volume = defineKind({
       .boolean()
       .default(false)
       .meta({ title: 'Encrypted', description: 'Kept with LUKS; its key is made and kept by Decant' }),
+    /** Which disk of the machine that owns it, set by Decant; null: none, or the one of a volume of before. */
+    disk: z
+      .string()
+      .max(16)
+      .nullable()
+      .default(null)
+      .meta({ title: 'Disk', description: 'Set by Decant: which disk of its machine it was made for' }),
     /** Raised by a revert, with the snapshot to go back to; set by the machine's revert. */
     revert: z
       .strictObject({ snapshot: z.string().max(127), at: z.int().min(1) })
