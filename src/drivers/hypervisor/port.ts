@@ -73,8 +73,10 @@ export type Running = {
   readonly machineType: string
   readonly cpusMax: number
   readonly memoryMaxMib: number
-  /** What the balloon leaves; null: not known or no balloon. */
+  /** `memoryMib` less what the balloon has taken of it; null: not known or no balloon. */
   readonly balloonMib: number | null
+  /** What `Body.machineVersion` must say to get the same machine again; null: not known. */
+  readonly machineVersion: string | null
   /** File of each disk by its id, and its size. */
   readonly disks: readonly { readonly id: string; readonly file: string; readonly sizeBytes: number }[]
   readonly nics: readonly { readonly id: string; readonly mac: string; readonly isLinkUp: boolean }[]
@@ -111,6 +113,8 @@ export type Sight = {
   readonly word: string | null
   readonly wordSeenAtMs: number | null
   readonly isIoStopped: boolean
+  /** Paused by its watchdog, for a person to look at; never goes on by itself. */
+  readonly isWatchdogStopped?: boolean
   /** Whether this driver object found it running rather than started it. */
   readonly isAdopted: boolean
   /** Last lines of QEMU's own output when it failed, made inert; at most 400 characters. */

@@ -1,5 +1,6 @@
 /** The catalogue of problems: every error that people and programs meet, by code. */
 
+import { guestsProblems } from './problems/guests.ts'
 import { hostsProblems } from './problems/hosts.ts'
 import { objectsProblems } from './problems/objects.ts'
 import { peopleProblems } from './problems/people.ts'
@@ -16,6 +17,7 @@ export const problems = {
   ...objectsProblems,
   ...storeProblems,
   ...hostsProblems,
+  ...guestsProblems,
   ...programsProblems,
 } as const satisfies Record<string, Entry>
 

@@ -84,6 +84,51 @@ export const reasons = {
     'The guest waits because its datastore cannot write',
     '데이터스토어에 기록할 수 없어 게스트가 기다립니다',
   ),
+  'guest/clings': s(
+    'The guest does not let go of {part}; it is asked again',
+    '게스트가 {part}을(를) 놓지 않아 다시 요청합니다',
+  ),
+  'guest/no-slot': s(
+    'The running guest has no free slot for {part}; it comes with the next start',
+    '실행 중인 게스트에 {part}을(를) 위한 빈 슬롯이 없습니다. 다음 시작 때 적용됩니다',
+  ),
+  'guest/change-failed': s(
+    '{part} could not be changed and is tried again: {why}',
+    '{part}을(를) 변경하지 못해 다시 시도합니다: {why}',
+  ),
+  'guest/change-pending': s('{part} is being changed', '{part}을(를) 변경하는 중입니다'),
+  'guest/restart-required': s(
+    'The running guest cannot take these; they come with the next start: {fields}',
+    '실행 중인 게스트에 적용할 수 없어 다음 시작 때 적용됩니다: {fields}',
+  ),
+  'guest/paused-changes': s(
+    'The guest is paused; changes follow when it goes on',
+    '게스트가 일시 정지되어 있어 다시 진행할 때 변경합니다',
+  ),
+  'guest/memory-held': s(
+    'The guest has {hasMib} MiB instead of {wishedMib}; it gives and takes as it can',
+    '게스트 메모리가 {wishedMib} MiB가 아니라 {hasMib} MiB입니다. 게스트가 허용하는 만큼 조정합니다',
+  ),
+  'guest/volume-in-use': s(
+    'Another guest on this host still has volume {volume} open',
+    '이 호스트의 다른 게스트가 볼륨 {volume}을(를) 아직 열고 있습니다',
+  ),
+  'guest/memory-missing': s(
+    'The memory that snapshot {snapshot} kept is not on this host; it is not started in another state',
+    '스냅샷 {snapshot}의 메모리가 이 호스트에 없어 다른 상태로 시작하지 않습니다',
+  ),
+  'guest/memory-left': s(
+    'The host stopped over the return to snapshot {snapshot}; it booted from its disks instead',
+    '스냅샷 {snapshot}(으)로 돌아가는 중 호스트가 멈추어 디스크에서 부팅했습니다',
+  ),
+  'guest/watchdog': s(
+    'Its watchdog has paused the guest; resume or restart it',
+    '와치독이 게스트를 멈췄습니다. 다시 진행하거나 재시작하십시오',
+  ),
+  'guest/cloud-init-failed': s(
+    'The first boot configuration failed inside the guest: {why}',
+    '게스트의 첫 부팅 설정이 실패했습니다: {why}',
+  ),
   // Volume, image, datastore, network
   'volume/image-not-ready': s(
     'Image {image} is not ready yet',
