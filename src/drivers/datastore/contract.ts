@@ -124,7 +124,7 @@ function clonePromises(promise: Promised) {
     const { disk } = await rig.datastore.imageFiles(image)
     const opened = await rig.datastore.open(volume, null)
     assert.equal(opened.format, 'qcow2')
-    assert.deepEqual(opened.backing, [{ file: disk, format: 'raw' }])
+    assert.deepEqual(opened.backing, [{ file: disk, format: 'raw', key: null }])
   })
 
   promise('a raw volume of an image stands alone and may be larger', async (rig) => {

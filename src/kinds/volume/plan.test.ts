@@ -4,10 +4,10 @@ import { deepEqual, equal, ok } from 'node:assert/strict'
 import { test } from 'node:test'
 import { reason } from '#model/plan.ts'
 import { planVolume, volumeState, type VolumeObserved, type VolumeStep } from './plan.ts'
-import type { VolumeSpec } from './schema.ts'
+import { volume, type VolumeSpec } from './schema.ts'
 
 const mib = 2 ** 20
-const wish: VolumeSpec = { datastore: 'local', sizeMib: 8, format: 'qcow2', image: 'starter' }
+const wish: VolumeSpec = volume.spec.parse({ sizeMib: 8, image: 'starter' })
 const seen: VolumeObserved = {
   isDeleting: false,
   state: 'ready',
@@ -20,7 +20,7 @@ const seen: VolumeObserved = {
 const either = [false, true]
 const sizesMib = [4, 8, 16]
 const wishes = [undefined, ...sizesMib].map((sizeMib): VolumeSpec =>
-  sizeMib === undefined ? { datastore: 'local', format: 'raw', image: null } : { ...wish, sizeMib },
+  sizeMib === undefined ? volume.spec.parse({ format: 'raw' }) : { ...wish, sizeMib },
 )
 
 const everyState: readonly VolumeObserved[] = either.flatMap((isDeleting) =>

@@ -46,7 +46,7 @@ export function volumeReconciler(
     plan: ({ wish, spec, observed }) =>
       wish.isClaimed ? planVolume(spec, observed) : { steps: [], holds: [reason('guest/unclaimed')] },
     report: ({ observed, storedBytes }, plan) => ({
-      conditions: [],
+      ...volumeKind.status.parse({}),
       holds: [...plan.holds],
       state: volumeState(observed, plan.holds),
       sizeBytes: observed.sizeBytes,

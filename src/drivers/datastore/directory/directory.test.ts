@@ -114,7 +114,7 @@ test('I-30 a raw volume stays raw although its guest wrote a qcow2 header into i
   const descriptor = openSync(file, 'r+')
   writeSync(descriptor, Buffer.from('514649fb00000003', 'hex'), 0, 8, 0)
   closeSync(descriptor)
-  assert.deepEqual(await datastore.open(volume, null), { file, format: 'raw', backing: [] })
+  assert.deepEqual(await datastore.open(volume, null), { file, format: 'raw', key: null, backing: [] })
   await datastore.grow(volume, 2 * mebibyte, never)
   assert.equal((await datastore.observe(volume)).sizeBytes, 2 * mebibyte)
 })

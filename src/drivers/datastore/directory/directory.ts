@@ -101,7 +101,7 @@ class Directory implements Datastore {
         if (sizeBytes === now) return
         if (sizeBytes < now) throw this.#failed(`a volume of ${now} bytes cannot shrink to ${sizeBytes}`)
         const backing = await chainOf(this.#place, record, (image) => this.#formatOf(image))
-        await growDisk({ file, format: record.format, backing, image: record.image }, sizeBytes, signal)
+        await growDisk({ file, format: record.format, key: null, backing, image: record.image }, sizeBytes, signal)
       },
       signal,
     )
@@ -117,7 +117,7 @@ class Directory implements Datastore {
       const file = volumeFile(this.#place, volume, record.format)
       const backing = await chainOf(this.#place, record, (image) => this.#formatOf(image))
       if (ownerUid !== null) await own(file, ownerUid)
-      return { file, format: record.format, backing }
+      return { file, format: record.format, key: null, backing }
     })
   }
 

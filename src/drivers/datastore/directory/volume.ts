@@ -2,7 +2,7 @@
 
 import { constants } from 'node:fs'
 import { join } from 'node:path'
-import type { DiskFile } from '#drivers/hypervisor/port.ts'
+import type { DiskChain } from '#drivers/datastore/port.ts'
 import { isAbsent, readSmall, withFile, writeNew, type Place } from './place.ts'
 import { emptyQcow2, headBytes, headFrom, type Backing, type Head } from './qcow2.ts'
 import { readRecord, writeRecord, VolumeRecord } from './record.ts'
@@ -104,7 +104,7 @@ export async function chainOf(
 ) {
   if (record.image === null) return []
   const format = await formatOf(record.image)
-  return [{ file: place.path('images', record.image, `disk.${format}`), format }]
+  return [{ file: place.path('images', record.image, `disk.${format}`), format, key: null }]
 }
 
 /** Gives the disk to a uid and nobody else; only root can, and only root needs to. */
@@ -120,7 +120,7 @@ export const own = (file: string, ownerUid: number) =>
  * backing file that the record stands for, or a guest could make root read any file of the host.
  */
 export async function growDisk(
-  disk: Omit<DiskFile, 'id' | 'isReadOnly'> & { readonly image: string | null },
+  disk: DiskChain & { readonly image: string | null },
   sizeBytes: number,
   signal: AbortSignal,
 ): Promise<void> {

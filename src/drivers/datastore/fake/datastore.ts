@@ -118,8 +118,8 @@ export class FakeDatastore implements Datastore {
     const backing =
       image === null || format === 'raw'
         ? []
-        : [{ file: this.#imageFile(image), format: this.#disk.images.get(image)?.format as 'qcow2' | 'raw' }]
-    return { file: `/fake/${this.name}/volumes/${volume}/disk.${format}`, format, backing }
+        : [{ file: this.#imageFile(image), format: this.#disk.images.get(image)?.format as 'qcow2' | 'raw', key: null }]
+    return { file: `/fake/${this.name}/volumes/${volume}/disk.${format}`, format, key: null, backing }
   }
 
   async observeImage(image: string): Promise<ImageSight> {
