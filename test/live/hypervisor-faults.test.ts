@@ -21,7 +21,7 @@ import { realClock } from '#drivers/clock/real/clock.ts'
 import type { Hypervisor, Sight } from '#drivers/hypervisor/port.ts'
 import { isQemu, processesWith, processFacts } from '#drivers/hypervisor/qemu/process.ts'
 import { readRecord, writeRecord, type Record } from '#drivers/hypervisor/qemu/record.ts'
-import { bodyOf, liveWorld, never, type LiveWorld } from './hypervisor-world.ts'
+import { bodyOf, diskOf, liveWorld, never, type LiveWorld } from './hypervisor-world.ts'
 
 type Stage = { readonly world: LiveWorld; readonly driver: Hypervisor; readonly id: string }
 
@@ -253,8 +253,7 @@ test("no word of a person reaches QEMU's arguments", async (t) => {
 
 test('a body that is not plain is refused at the door', async (t) => {
   const { driver, id } = await stage(t)
-  const disk = { file: '/nowhere', format: 'raw', isReadOnly: false, backing: [] } as const
-  const disks = [{ ...disk, id: 'x,process=sshd' }]
+  const disks = [diskOf({ file: '/nowhere', id: 'x,process=sshd' })]
   await assert.rejects(driver.spawn(id, bodyOf({}, { disks }), never), { code: 'request/invalid' })
   await assert.rejects(driver.observe('../../etc'), { code: 'request/invalid' })
   assert.deepEqual(await driver.list(), [])
@@ -264,7 +263,7 @@ test('a start that fails says why and leaves nothing behind (I-20)', async (t) =
   const { driver, id, world } = await stage(t)
   const file = join(world.folder, 'not-a-disk.qcow2')
   writeFileSync(file, 'no qcow2 at all \u001b[31m', { mode: 0o666 })
-  const disks = [{ id: 'disk0', file, format: 'qcow2', isReadOnly: false, backing: [] } as const]
+  const disks = [diskOf({ file, format: 'qcow2' })]
   await assert.rejects(driver.spawn(id, bodyOf({}, { disks }), never), (error: Error) => {
     assert.match(error.message, /qcow2/)
     assert.doesNotMatch(error.message, new RegExp(world.folder))
@@ -298,7 +297,7 @@ async function fillAndFree(here: Stage, small: string) {
   const uid = (await here.driver.uidOf(here.id)) ?? 0
   chownSync(file, uid, uid)
   truncateSync(file, 16 * 2 ** 20)
-  const disks = [{ id: 'disk0', file, format: 'raw', isReadOnly: false, backing: [] } as const]
+  const disks = [diskOf({ file })]
   await here.driver.spawn(here.id, bodyOf({}, { disks }), never)
   await until(here, isBooted)
   await type(here, 'dd if=/dev/urandom of=/dev/vda bs=1M count=6 conv=fsync && echo written-$((40+2))')

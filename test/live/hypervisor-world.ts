@@ -3,10 +3,10 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { GuestSpec } from '#kinds/guest/schema.ts'
+import { guest, type GuestSpec } from '#kinds/guest/schema.ts'
 import { realClock } from '#drivers/clock/real/clock.ts'
 import type { HypervisorWorld } from '#drivers/hypervisor/contract.ts'
-import type { Body, Hypervisor } from '#drivers/hypervisor/port.ts'
+import type { Body, DiskFile, Hypervisor } from '#drivers/hypervisor/port.ts'
 import { openQemu } from '#drivers/hypervisor/qemu/qemu.ts'
 import { guestFiles } from './hypervisor-guest.ts'
 
@@ -14,7 +14,7 @@ export const never = new AbortController().signal
 
 export function bodyOf(change: Partial<GuestSpec> = {}, rest: Partial<Body> = {}): Body {
   return {
-    spec: {
+    spec: guest.spec.parse({
       machine: '0d5e7f0c-0000-4000-8000-000000000001',
       machineName: 'hello',
       epoch: 1,
@@ -32,14 +32,36 @@ export function bodyOf(change: Partial<GuestSpec> = {}, rest: Partial<Body> = {}
       nics: [],
       machineSpec: {},
       ...change,
-    },
+    }),
     disks: [],
     plugs: [],
     kernel: { ...guestFiles(), commandLine: 'console=ttyS0 quiet panic=0' },
     word: 'seagull',
+    cdroms: [],
+    seed: null,
+    generationId: '0d5e7f0c-0000-4000-8000-00000000000e',
+    memoryFile: null,
+    machineVersion: null,
     ...rest,
   }
 }
+
+/** A disk with what most have. */
+export const diskOf = (change: Partial<DiskFile> & Pick<DiskFile, 'file'>): DiskFile => ({
+  id: 'disk0',
+  format: 'raw',
+  key: null,
+  isReadOnly: false,
+  bus: 'virtio',
+  cache: 'writeback',
+  io: 'auto',
+  discard: true,
+  iops: null,
+  mibPerSecond: null,
+  backing: [],
+  keys: {},
+  ...change,
+})
 
 export type LiveWorld = HypervisorWorld & { readonly folder: string }
 

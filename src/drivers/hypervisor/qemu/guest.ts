@@ -16,7 +16,7 @@
 import { limits } from '#model/limits.ts'
 import { Problem } from '#model/problem.ts'
 import type { Clock } from '#drivers/clock/port.ts'
-import type { Sight } from '../port.ts'
+import type { Running, Sight } from '../port.ts'
 import { boundLog, lastComplaint } from './folder.ts'
 import { proveGuest } from './launch.ts'
 import { hostBootId, isSameProcess, processFacts } from './process.ts'
@@ -166,7 +166,7 @@ export class Guest {
       startedAtMs: isThere ? (record?.startedAtMs ?? null) : null,
       boot: record?.boot ?? 0,
       epoch: record?.epoch ?? 0,
-      running: isThere ? (record?.running ?? null) : null,
+      running: isThere && record !== undefined ? runningOf(record) : null,
       forwards: isThere ? (record?.forwards ?? []) : [],
       word: isThere ? (record?.word ?? null) : null,
       wordSeenAtMs: isThere ? (record?.wordSeenAtMs ?? null) : null,
@@ -232,3 +232,15 @@ function seenAs(status: string): Sight['process'] {
   if (status === 'guest-panicked' || status === 'internal-error') return 'panicked'
   return 'running'
 }
+
+/** What it was started with. */
+const runningOf = ({ running }: Record): Running => ({
+  ...running,
+  cpusMax: running.cpus,
+  memoryMaxMib: running.memoryMib,
+  balloonMib: null,
+  machineVersion: running.machineType,
+  disks: [],
+  nics: [],
+  cdroms: [],
+})

@@ -8,7 +8,8 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { limits } from '#model/limits.ts'
 import type { Clock } from '#drivers/clock/port.ts'
-import type { Body } from '../port.ts'
+import { guest } from '#kinds/guest/schema.ts'
+import type { Body, DiskFile } from '../port.ts'
 import { commandLine } from './command/line.ts'
 import type { Start } from './command/part.ts'
 import { machinesIn, tscKhzIn, versionIn } from './emulator.ts'
@@ -23,8 +24,26 @@ import { connectIn } from './socket.ts'
 
 const id = '11111111-1111-4111-8111-111111111111'
 
+const disk: DiskFile = {
+  id: 'disk0',
+  file: '/d',
+  format: 'qcow2',
+  key: null,
+  isReadOnly: false,
+  bus: 'virtio',
+  cache: 'writeback',
+  io: 'auto',
+  discard: true,
+  iops: null,
+  mibPerSecond: null,
+  backing: [],
+  keys: {},
+}
+
+const plug = { id: 'net0', mac: '52:54:00:00:00:01', model: 'virtio', mtu: 1500, isLinkUp: true } as const
+
 const body: Body = {
-  spec: {
+  spec: guest.spec.parse({
     machine: id,
     machineName: 'evil,process=sshd',
     epoch: 1,
@@ -41,20 +60,18 @@ const body: Body = {
     disks: [],
     nics: [],
     machineSpec: {},
-  },
+  }),
   disks: [
     {
-      id: 'disk0',
+      ...disk,
       file: '/data/top,readonly=on.qcow2',
       format: 'qcow2',
-      isReadOnly: false,
-      backing: [{ file: '/data/base.raw', format: 'raw' }],
+      backing: [{ file: '/data/base.raw', format: 'raw', key: null }],
     },
   ],
   plugs: [
     {
-      id: 'net0',
-      mac: '52:54:00:00:00:01',
+      ...plug,
       driver: 'user',
       isRestricted: true,
       forwards: [{ protocol: 'tcp', address: '127.0.0.1', hostPort: 8080, guestPort: 80 }],
@@ -62,6 +79,11 @@ const body: Body = {
   ],
   kernel: { kernelFile: '/k', initrdFile: '/i', commandLine: 'secret=1' },
   word: 'seagull',
+  cdroms: [],
+  seed: null,
+  generationId: id,
+  memoryFile: null,
+  machineVersion: null,
 }
 
 const start: Start = {
@@ -99,8 +121,7 @@ test('every option with structure is JSON, with formats said and every backing f
 })
 
 test('a qcow2 without backing file says so, whatever its header says', () => {
-  const disks = [{ id: 'disk0', file: '/d', format: 'qcow2', isReadOnly: false, backing: [] } as const]
-  const argv = commandLine({ ...start, body: { ...body, disks } })
+  const argv = commandLine({ ...start, body: { ...body, disks: [disk] } })
   assert.equal(JSON.parse(valuesOf(argv, '-blockdev')[0] ?? '').backing, null)
 })
 

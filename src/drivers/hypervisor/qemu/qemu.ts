@@ -7,6 +7,7 @@ import { Problem } from '#model/problem.ts'
 import type { Clock } from '#drivers/clock/port.ts'
 import type { ByteChannel } from '#drivers/link/port.ts'
 import type { Accelerator, Body, Hypervisor, Sight } from '../port.ts'
+import { agentOf } from './agent/agent.ts'
 import { findEmulator, findTscKhz, type Emulator } from './emulator.ts'
 import { endProcess, endUnfinished, removeGroups } from './ending.ts'
 import { isGuestId, readScreen, runFolders, screenFile } from './folder.ts'
@@ -15,10 +16,13 @@ import { findMeans, type Means } from './jail/means.ts'
 import { uidsIn, type Uids } from './jail/uids.ts'
 import { wallsOf } from './jail/walls.ts'
 import { keysFrom } from './keys.ts'
+import { layersOf } from './layers/layers.ts'
+import { partsOf } from './parts/parts.ts'
 import { decideAccelerator } from './probe/accelerator.ts'
 import { socketChannel } from './serial/channel.ts'
 import { connectIn } from './socket.ts'
 import { spawnGuest, type Ground } from './spawning.ts'
+import type { InTurn } from './turns.ts'
 
 export type QemuOptions = {
   /** Where the run folders are: `DATA/agent/guests`, absolute. */
@@ -42,6 +46,9 @@ export async function openQemu(options: QemuOptions): Promise<Hypervisor> {
 
 class Qemu implements Hypervisor {
   readonly name = 'qemu'
+  readonly parts
+  readonly layers
+  readonly agent
   readonly #folder: string
   readonly #clock: Clock
   readonly #emulator: Emulator | undefined
@@ -59,6 +66,10 @@ class Qemu implements Hypervisor {
     this.#clock = clock
     this.#emulator = emulator
     this.#means = means
+    const inTurn: InTurn = (id, signal, work) => this.#inTurn(id, signal, work)
+    this.parts = partsOf(inTurn)
+    this.layers = layersOf(inTurn)
+    this.agent = agentOf(inTurn)
   }
 
   async adoptAll() {

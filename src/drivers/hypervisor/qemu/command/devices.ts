@@ -80,7 +80,7 @@ export function networks(start: Start): Part {
 const netdev = (plug: Plug): JsonObject => ({
   type: 'user',
   id: plug.id,
-  restrict: plug.isRestricted,
+  restrict: plug.driver !== 'user' || plug.isRestricted,
   hostfwd: plug.forwards.map(({ protocol, address, hostPort, guestPort }) => ({
     str: `${protocol}:${address}:${hostPort}-:${guestPort}`,
   })),
