@@ -2,9 +2,13 @@
 
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
+import { GuestNic } from '#kinds/guest/parts.ts'
 import type { GuestSpec } from '#kinds/guest/schema.ts'
 import { Problem } from '#model/problem.ts'
 import type { Network } from './port.ts'
+
+/** The network that the contract's NICs are on. */
+export const contractNetwork = '0a000000-0000-4000-8000-000000000077'
 
 export type NetworkRig = {
   readonly network: Network
@@ -24,14 +28,17 @@ const forward = (guestPort: number, more: Partial<Forward> = {}): Forward => ({
   ...more,
 })
 
-const nicWith = (...forwards: Forward[]): Nic => ({
-  id: 'net0',
-  network: 'n',
-  driver: 'user',
-  mac: '02:00:00:00:00:01',
-  isRestricted: false,
-  forwards,
-})
+/** The network is a name here: drivers that carry networks are shown theirs by their tests. */
+const nicWith = (...forwards: Forward[]): Nic =>
+  GuestNic.parse({
+    id: 'net0',
+    network: contractNetwork,
+    driver: 'user',
+    mac: '02:00:00:00:00:01',
+    isRestricted: false,
+    address4: '10.77.0.2',
+    forwards,
+  })
 
 const isBusy = (port: number) => (error: unknown) =>
   error instanceof Problem && error.code === 'network/port-busy' && error.facts['port'] === port
@@ -51,10 +58,10 @@ type Promised = (title: string, prove: (rig: NetworkRig) => Promise<void>) => vo
 
 function freePorts(promise: Promised) {
   promise('a NIC without forwards is plugged as it is wished', async ({ network }) => {
-    const { id, mac, isRestricted, forwards } = await network.plug('g', nicWith(), [])
+    const { id, mac, model, mtu, isLinkUp, forwards } = await network.plug('g', nicWith(), [])
     assert.deepEqual(
-      { id, mac, isRestricted, forwards },
-      { id: 'net0', mac: '02:00:00:00:00:01', isRestricted: false, forwards: [] },
+      { id, mac, model, mtu, isLinkUp, forwards },
+      { id: 'net0', mac: '02:00:00:00:00:01', model: 'virtio', mtu: 1500, isLinkUp: true, forwards: [] },
     )
   })
 

@@ -36,8 +36,8 @@ export class FakeNetwork implements Network {
     this.#release(holder)
     try {
       const forwards = nic.forwards.map((forward) => this.#taken(forward, before, holder))
-      const { id, mac, isRestricted } = nic
-      return { id, mac, isRestricted, forwards, driver: 'user' as const }
+      const { id, mac, model, mtu, isLinkUp, isRestricted } = nic
+      return { id, mac, model, mtu, isLinkUp, isRestricted, forwards, driver: 'user' as const }
     } catch (error) {
       this.#release(holder)
       throw error

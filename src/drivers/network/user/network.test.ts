@@ -7,6 +7,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { obeysNetworkContract } from '#drivers/network/contract.ts'
+import { GuestNic } from '#kinds/guest/parts.ts'
 import { Problem } from '#model/problem.ts'
 import { openUserNetwork } from './network.ts'
 
@@ -43,14 +44,15 @@ obeysNetworkContract('user', async () => {
   }
 })
 
-const nic = (address: string, hostPort: number) => ({
-  id: 'net0',
-  network: 'n',
-  driver: 'user' as const,
-  mac: '02:00:00:00:00:01',
-  isRestricted: false,
-  forwards: [{ protocol: 'tcp' as const, address, hostPort, guestPort: 80 }],
-})
+const nic = (address: string, hostPort: number) =>
+  GuestNic.parse({
+    id: 'net0',
+    network: 'n',
+    driver: 'user',
+    mac: '02:00:00:00:00:01',
+    isRestricted: false,
+    forwards: [{ protocol: 'tcp', address, hostPort, guestPort: 80 }],
+  })
 
 test('the same port on two addresses is two ports; every address holds them all', async () => {
   const network = openUserNetwork()

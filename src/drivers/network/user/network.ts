@@ -45,8 +45,8 @@ class UserNetwork implements Network {
     try {
       const forwards: Forward[] = []
       for (const forward of nic.forwards) forwards.push(await this.#given(forward, before, held))
-      const { id, mac, isRestricted } = nic
-      return { id, mac, isRestricted, forwards, driver: 'user' as const }
+      const { id, mac, model, mtu, isLinkUp, isRestricted } = nic
+      return { id, mac, model, mtu, isLinkUp, isRestricted, forwards, driver: 'user' as const }
     } catch (error) {
       if (this.#held.get(holder) === held) this.#held.delete(holder)
       throw error
