@@ -1,103 +1,101 @@
 /**
- * XML as a tree, and a tree as XML (W3C XML 1.0). Only what documents of this field need: elements, attributes, text.
- * A document type, an entity of its own, too much depth or size is refused: no file or address is ever read for it.
+ * XML in and out, for texts that strangers write: well-formed or refused, bounded in size, depth and count, no document
+ * type and therefore no entities of its own. Names are local: what stands before a colon is resolved, then dropped.
  */
 
 import { SaxesParser } from 'saxes'
 
-export type Element = {
-  /** As written, with its prefix: `rasd:Parent`. */
+export type XmlElement = {
   readonly name: string
-  readonly attributes: Readonly<Record<string, string>>
-  readonly children: readonly Element[]
-  /** All text directly within, trimmed. */
+  /** Address of its namespace; empty: none. */
+  readonly namespace: string
+  readonly attributes: ReadonlyMap<string, string>
+  readonly children: readonly XmlElement[]
+  /** Its own text, without that of its children, trimmed. */
   readonly text: string
 }
 
-export type XmlFault = { readonly why: string; readonly line: number }
+type Growing = {
+  readonly name: string
+  readonly namespace: string
+  readonly attributes: ReadonlyMap<string, string>
+  readonly children: XmlElement[]
+  text: string
+}
 
 export type XmlBounds = { readonly chars: number; readonly depth: number; readonly elements: number }
 
-type Open = { name: string; attributes: Record<string, string>; children: Element[]; text: string }
+const usual: XmlBounds = { chars: 1_048_576, depth: 32, elements: 20_000 }
 
-/** The root element, or why it is none of ours. */
-export function parseXml(text: string, bounds: XmlBounds): Element | XmlFault {
-  if (text.length > bounds.chars) return { why: `is longer than ${bounds.chars} characters`, line: 1 }
-  const parser = new SaxesParser()
-  const open: Open[] = []
-  let root: Element | undefined
-  const faults: XmlFault[] = []
+/** The root element, or why the text is refused. */
+export function xmlFrom(text: string, bounds: XmlBounds = usual): XmlElement | { readonly why: string } {
+  if (text.length > bounds.chars) return { why: `the XML is longer than ${bounds.chars} characters` }
+  const around: Growing[] = []
+  let root: XmlElement | undefined
+  let why: string | undefined
   let elements = 0
-  const fail = (why: string) => void faults.push({ why, line: parser.line })
-  parser.on('error', ({ message }) => fail(message.replace(/^\d+:\d+: /, '').slice(0, 200)))
-  parser.on('doctype', () => fail('has a document type'))
-  parser.on('opentag', ({ name, attributes }) => {
+  const refuse = (reason: string) => (why ??= reason)
+  const parser = new SaxesParser({ xmlns: true })
+  parser.on('error', ({ message }) => refuse(`the XML is not well-formed (${message.slice(0, 120)})`))
+  parser.on('doctype', () => refuse('the XML has a document type (DOCTYPE)'))
+  parser.on('opentag', ({ local, uri, attributes }) => {
     elements += 1
-    if (open.length >= bounds.depth) fail(`is nested deeper than ${bounds.depth}`)
-    if (elements > bounds.elements) fail(`has more than ${bounds.elements} elements`)
-    if (faults.length === 0) open.push({ name, attributes: { ...attributes }, children: [], text: '' })
+    if (elements > bounds.elements) refuse(`the XML has more than ${bounds.elements} elements`)
+    if (around.length >= bounds.depth) refuse(`the XML is deeper than ${bounds.depth} elements`)
+    if (why !== undefined) return
+    const named = Object.values(attributes).map(({ local: name, value }) => [name, value] as const)
+    around.push({ name: local, namespace: uri, attributes: new Map(named), children: [], text: '' })
   })
-  const take = (part: string) => {
-    const last = open.at(-1)
-    if (last !== undefined) last.text += part
+  const addText = (more: string) => {
+    const inner = around.at(-1)
+    if (inner !== undefined) inner.text += more
   }
-  parser.on('text', take)
-  parser.on('cdata', take)
+  parser.on('text', addText)
+  parser.on('cdata', addText)
   parser.on('closetag', () => {
-    const closed = open.pop()
-    if (closed === undefined) return
-    const element = { ...closed, text: closed.text.trim() }
-    const parent = open.at(-1)
-    if (parent === undefined) root ??= element
-    else parent.children.push(element)
+    const done = around.pop()
+    if (done === undefined) return
+    const element = { ...done, text: done.text.trim() }
+    const outer = around.at(-1)
+    if (outer === undefined) root = element
+    else outer.children.push(element)
   })
-  // In pieces, so that a fault ends the work early.
-  for (let at = 0; at < text.length && faults.length === 0; at += piece)
-    parser.write(text.slice(at, at + piece))
-  if (faults.length === 0) parser.close()
-  return faults[0] ?? root ?? { why: 'has no element', line: 1 }
+  // In pieces: after the first fault nothing more is read.
+  for (let at = 0; at < text.length && why === undefined; at += 65_536) parser.write(text.slice(at, at + 65_536))
+  if (why === undefined) parser.close()
+  if (why !== undefined) return { why }
+  return root ?? { why: 'the XML is empty' }
 }
 
-const piece = 16_384
+export const childrenOf = (element: XmlElement | undefined, name: string): readonly XmlElement[] =>
+  element?.children.filter((child) => child.name === name) ?? []
 
-export const isXmlFault = (read: Element | XmlFault): read is XmlFault => 'why' in read
+export const childOf = (element: XmlElement | undefined, name: string): XmlElement | undefined =>
+  element?.children.find((child) => child.name === name)
 
-/** Children by name, whatever their prefix. */
-export const all = (element: Element | undefined, name: string): readonly Element[] =>
-  element?.children.filter((child) => local(child.name) === name) ?? []
+const marks: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&apos;' }
+// What XML 1.0 has no place for (§2.2), line ends of attributes aside.
+const forbidden = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Surrogate}/gu
 
-/** The first descendant along a path of names. */
-export const at = (element: Element | undefined, ...path: readonly string[]): Element | undefined =>
-  path.reduce<Element | undefined>((here, name) => all(here, name)[0], element)
+export const escapeXml = (text: string) =>
+  text.replaceAll(forbidden, '\ufffd').replaceAll(/[&<>"']/g, (mark) => marks[mark] ?? mark)
 
-export const local = (name: string) => name.slice(name.indexOf(':') + 1)
+/** An element to be written: name with prefix, attributes, and either a text or elements. */
+export type XmlNode = {
+  readonly name: string
+  readonly attributes?: Readonly<Record<string, string | number | undefined>>
+  readonly text?: string | number
+  readonly children?: readonly XmlNode[]
+}
 
-type Attributes = Readonly<Record<string, string | number | undefined>>
-export type Node = readonly [name: string, attributes: Attributes, ...within: readonly Within[]]
-type Within = Node | string
-
-/** Text of a document, indented, ending with a line break. Attributes without a value are left out. */
-export const xmlText = (root: Node): string => `<?xml version="1.0" encoding="UTF-8"?>\n${written(root, '')}`
-
-function written([name, attributes, ...within]: Node, indent: string): string {
-  const said = Object.entries(attributes)
+/** With two spaces a level; attributes that are undefined are left out. */
+export function xmlText({ name, attributes = {}, text, children = [] }: XmlNode, indent = ''): string {
+  const pairs = Object.entries(attributes)
     .filter(([, value]) => value !== undefined)
-    .map(([key, value]) => ` ${key}="${escaped(String(value))}"`)
+    .map(([key, value]) => ` ${key}="${escapeXml(String(value))}"`)
     .join('')
-  if (within.length === 0) return `${indent}<${name}${said}/>\n`
-  if (within.every((part) => typeof part === 'string'))
-    return `${indent}<${name}${said}>${within.map(escaped).join('')}</${name}>\n`
-  const inner = within.map((part) =>
-    typeof part === 'string' ? `${indent}  ${escaped(part)}\n` : written(part, `${indent}  `),
-  )
-  return `${indent}<${name}${said}>\n${inner.join('')}${indent}</${name}>\n`
+  if (text !== undefined) return `${indent}<${name}${pairs}>${escapeXml(String(text))}</${name}>\n`
+  if (children.length === 0) return `${indent}<${name}${pairs}/>\n`
+  const inner = children.map((child) => xmlText(child, `${indent}  `)).join('')
+  return `${indent}<${name}${pairs}>\n${inner}${indent}</${name}>\n`
 }
-
-const marks: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
-
-/** What XML 1.0 cannot carry at all (control characters) is left out. */
-// eslint-disable-next-line no-control-regex
-const unspeakable = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ud800-\udfff\ufffe\uffff]/gu
-
-const escaped = (text: string) =>
-  text.replace(unspeakable, '').replace(/[&<>"]/g, (mark) => marks[mark] ?? '')
