@@ -10,15 +10,19 @@ import { dirname, join } from 'node:path'
 export const layers: readonly (readonly [name: string, files: RegExp, may: string])[] = [
   ['base', /^src\/base\//, 'compute'],
   ['model', /^src\/model\//, 'say what a kind, a plan, a problem is'],
-  ['schema', /^src\/kinds\/([^/]+\/(schema|parts|first-boot|catalogue)|registry|histories)\.ts$/, 'declare kinds'],
+  [
+    'schema',
+    /^src\/kinds\/([^/]+\/(schema|parts|first-boot|catalogue)|registry|histories)\.ts$/,
+    'declare kinds',
+  ],
   [
     'decision',
-    /^src\/(engines\/|kinds\/[^/]+\/(plan|observed|body|changes|report|foresee|telling|history)\.ts$)/,
+    /^src\/(engines\/|kinds\/[^/]+\/(plan|observed|body|changes|report|foresee|telling|history)(-\w+)?\.ts$)/,
     'decide, purely',
   ],
   ['port', /^src\/drivers\/[^/]+\/(port(-\w+)?|contract(-\w+)?)\.ts$/, 'say what we need of the world'],
   ['ground', /^src\/drivers\/ground\//, 'hold what several drivers stand on'],
-  ['hands', /^src\/kinds\/[^/]+\/(observe|execute)\.ts$/, 'look and carry out through ports'],
+  ['hands', /^src\/kinds\/[^/]+\/(observe|execute)(-\w+)?\.ts$/, 'look and carry out through ports'],
   ['driver', /^src\/drivers\//, 'touch the world'],
   ['runtime', /^src\/runtime\//, 'loop, retry, watch'],
   ['program', /^src\/program\//, 'join planners, runtime and ports'],
@@ -62,7 +66,7 @@ export const apart: readonly (readonly [string, string])[] = [
 const longestFile = 400
 const drawers = /(^|[/_.-])(utils?|helpers?|common|misc|manager|service|handler|types|impl)([/_.-]|$)/i
 const pure =
-  /^src\/(base\/|model\/|engines\/|kinds\/[^/]+\/(schema|parts|first-boot|catalogue|plan|observed|body|changes|report|foresee|telling|history)\.ts$)/
+  /^src\/(base\/|model\/|engines\/|kinds\/[^/]+\/(schema|parts|first-boot|catalogue|(plan|observed|body|changes|report|foresee|telling|history)(-\w+)?)\.ts$)/
 const impure = /\b(Date\.now|new Date|Math\.random|crypto\.|process\.|performance\.now|setTimeout|async )/
 
 const imports = /(?:from|import\() ?'([#.][^']+)'/g

@@ -35,6 +35,32 @@ test('a document of a newer version is refused, one without a lift is a bug', ()
   throws(() => lifted({ ...document, version: 1 }, 2, {}), TypeError)
 })
 
+test('a guest of version 1 carries the wish of its machine in the form of today (I-22)', () => {
+  const document = JSON.parse(readFileSync('test/history/guest-1.json', 'utf8')) as Document
+  const spec = { ...(document.spec as object), machineSpec: { disks: ['data', 'logs'], nics: [{}] } }
+  const result = lifted({ ...document, spec }, 2, histories.guest ?? {})
+  const wish = kindNamed('machine')!.spec.parse(
+    result.is === 'newer' ? {} : (result.document.spec as { machineSpec: object }).machineSpec,
+  ) as { disks: { name: string; volume: string }[]; nics: { name: string }[] }
+  deepEqual(
+    wish.disks.map(({ name, volume }) => `${name} ${volume}`),
+    ['disk1 data', 'disk2 logs'],
+  )
+  deepEqual(
+    wish.nics.map(({ name }) => name),
+    ['net0'],
+  )
+})
+
+test("a volume that belonged to a machine is its boot disk, another is nobody's", () => {
+  const document = JSON.parse(readFileSync('test/history/volume-1.json', 'utf8')) as Document
+  const diskOf = (owner: string | null) => {
+    const result = lifted({ ...document, owner }, 2, histories.volume ?? {})
+    return result.is === 'newer' ? undefined : (result.document.spec as { disk: unknown }).disk
+  }
+  deepEqual([diskOf('m'), diskOf(null)], ['disk0', null])
+})
+
 test('lifts follow each other, one version at a time', () => {
   const lift = (mark: string) => (document: Document) => ({
     ...document,

@@ -5,7 +5,9 @@
 
 import { z } from 'zod'
 import { Description, Labels, Name, type Document } from '#model/document.ts'
+import { lifted } from '#model/history.ts'
 import type { Kind } from '#model/kind.ts'
+import { histories } from '#kinds/histories.ts'
 import { kindNamed } from '#kinds/registry.ts'
 import type { Up } from '#drivers/link/port.ts'
 import { carriedKinds } from './sessions.ts'
@@ -23,7 +25,7 @@ const formOf = (kind: Kind, { id }: Report, host: string) =>
     name: Name,
     project: kind.scope === 'pool' ? z.null() : Name,
     generation: z.int().min(1),
-    version: z.int().min(1).max(kind.version),
+    version: z.literal(kind.version),
     createdAtMs: moment,
     labels: Labels,
     description: Description,
@@ -34,11 +36,21 @@ const formOf = (kind: Kind, { id }: Report, host: string) =>
     spec: kind.spec,
   })
 
+/** As much of a document as lifting it takes; an agent may have kept what an older Decant told it. */
+const Old = z.looseObject({ version: z.int().min(1), spec: z.looseObject({}) })
+
+function raised(kind: Kind, document: unknown): unknown {
+  const old = Old.safeParse(document)
+  if (!old.success || old.data.version > kind.version) return undefined
+  const result = lifted(old.data as unknown as Document, kind.version, histories[kind.name] ?? {})
+  return result.is === 'newer' ? undefined : result.document
+}
+
 /** The document of a report as an adoption may take it; nothing when it is not one of this host's own. */
 export function strayFrom(host: string, report: Report): Document | undefined {
   const kind = carried.has(report.kind) ? kindNamed(report.kind) : undefined
   if (kind === undefined) return undefined
-  const read = formOf(kind as Kind, report, host).safeParse(report.document)
+  const read = formOf(kind as Kind, report, host).safeParse(raised(kind as Kind, report.document))
   const status = kind.status.safeParse(report.status)
   return read.success && status.success ? { ...read.data, status: status.data } : undefined
 }
