@@ -12,12 +12,12 @@ export const layers: readonly (readonly [name: string, files: RegExp, may: strin
   ['model', /^src\/model\//, 'say what a kind, a plan, a problem is'],
   [
     'schema',
-    /^src\/kinds\/([^/]+\/(schema|parts|first-boot|catalogue)|registry|histories)\.ts$/,
+    /^src\/kinds\/([^/]+\/(schema|spec|verbs|parts|first-boot|catalogue)|registry)\.ts$/,
     'declare kinds',
   ],
   [
     'decision',
-    /^src\/(engines\/|kinds\/[^/]+\/(plan|observed|body|changes|report|foresee|telling|history)(-\w+)?\.ts$)/,
+    /^src\/(engines\/|kinds\/histories\.ts$|kinds\/[^/]+\/(plan|observed|body|changes|report|foresee|telling|history)(-\w+)?\.ts$)/,
     'decide, purely',
   ],
   ['port', /^src\/drivers\/[^/]+\/(port(-\w+)?|contract(-\w+)?)\.ts$/, 'say what we need of the world'],
@@ -66,7 +66,7 @@ export const apart: readonly (readonly [string, string])[] = [
 const longestFile = 400
 const drawers = /(^|[/_.-])(utils?|helpers?|common|misc|manager|service|handler|types|impl)([/_.-]|$)/i
 const pure =
-  /^src\/(base\/|model\/|engines\/|kinds\/[^/]+\/(schema|parts|first-boot|catalogue|(plan|observed|body|changes|report|foresee|telling|history)(-\w+)?)\.ts$)/
+  /^src\/(base\/|model\/|engines\/|kinds\/[^/]+\/(schema|spec|verbs|parts|first-boot|catalogue|(plan|observed|body|changes|report|foresee|telling|history)(-\w+)?)\.ts$)/
 const impure = /\b(Date\.now|new Date|Math\.random|crypto\.|process\.|performance\.now|setTimeout|async )/
 
 const imports = /(?:from|import\() ?'([#.][^']+)'/g
