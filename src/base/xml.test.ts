@@ -14,7 +14,9 @@ const whyOf = (text: string) => {
 }
 
 test('names lose their prefix, attributes too; text and children are kept', () => {
-  const root = read('<?xml version="1.0"?><o:a xmlns:o="urn:o"><o:b o:id="1">x &amp; <![CDATA[<y>]]></o:b><o:b/></o:a>')
+  const root = read(
+    '<?xml version="1.0"?><o:a xmlns:o="urn:o"><o:b o:id="1">x &amp; <![CDATA[<y>]]></o:b><o:b/></o:a>',
+  )
   assert.deepEqual([root.name, root.namespace], ['a', 'urn:o'])
   assert.equal(childOf(root, 'b')?.text, 'x & <y>')
   assert.equal(childOf(root, 'b')?.attributes.get('id'), '1')
@@ -35,8 +37,16 @@ test('a document type, entities, what is not well-formed, too deep, too much: re
 test('whatever text is written is read back as it was', () => {
   holdsFor(
     property(string({ unit: 'binary' }), (text) => {
-      const plain = text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\ufffe\uffff]|\p{Surrogate}/gu, '').trim()
-      const root = read(xmlText({ name: 'a', attributes: { b: plain, c: undefined }, children: [{ name: 'd', text: plain }] }))
+      const plain = text
+        .replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\ufffe\uffff]|\p{Surrogate}/gu, '')
+        .trim()
+      const root = read(
+        xmlText({
+          name: 'a',
+          attributes: { b: plain, c: undefined },
+          children: [{ name: 'd', text: plain }],
+        }),
+      )
       assert.equal(root.attributes.get('b'), plain)
       assert.equal(childOf(root, 'd')?.text, plain)
     }),

@@ -61,7 +61,8 @@ export function xmlFrom(text: string, bounds: XmlBounds = usual): XmlElement | {
     else outer.children.push(element)
   })
   // In pieces: after the first fault nothing more is read.
-  for (let at = 0; at < text.length && why === undefined; at += 65_536) parser.write(text.slice(at, at + 65_536))
+  for (let at = 0; at < text.length && why === undefined; at += 65_536)
+    parser.write(text.slice(at, at + 65_536))
   if (why === undefined) parser.close()
   if (why !== undefined) return { why }
   return root ?? { why: 'the XML is empty' }
@@ -73,7 +74,13 @@ export const childrenOf = (element: XmlElement | undefined, name: string): reado
 export const childOf = (element: XmlElement | undefined, name: string): XmlElement | undefined =>
   element?.children.find((child) => child.name === name)
 
-const marks: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&apos;' }
+const marks: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&apos;',
+}
 // What XML 1.0 has no place for (§2.2), line ends of attributes aside.
 const forbidden = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Surrogate}/gu
 
