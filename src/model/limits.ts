@@ -124,4 +124,28 @@ export const limits = {
   metricsJumpMs: 86_400_000,
   /** Machines in one answer for Prometheus, some 25 lines each; its scrapes end after 10 s. */
   exportedMachines: 10_000,
+  /** The description within a VMDK; VMware's take under 2,000. */
+  vmdkDescriptionChars: 10_240,
+  /** Files of an OVA; one machine has a description, a manifest and a disk or a few dozen. */
+  archiveMembers: 64,
+  /** An OVF description; VMware's largest take some ten thousand. */
+  ovfChars: 1_048_576,
+  /** What a packed content may become, for each of its bytes: gzip makes at most 1,032. */
+  unpackRatio: 2_048,
+  /** A packed content may become this much whatever its ratio: an empty disk packs very well. */
+  unpackAnywayBytes: 2 ** 33,
+  /** How long what has come of an upload or download waits for the rest. */
+  landingKeepMs: 24 * 3_600_000,
+  /** Between two marks of how far a landing is safe on the disk. */
+  landingMarkBytes: 2 ** 26,
+  /** Redirects that one download follows; browsers follow 20, image servers need two. */
+  redirects: 5,
+  /** A server that says nothing for so long has gone. */
+  fetchSilenceMs: 60_000,
+  /** Attempts that go on with a download where the last broke off. */
+  fetchAttempts: 8,
+  /** A SHA256SUMS file; the longest of a distribution takes 60 KiB. */
+  checksumFileBytes: 1_048_576,
+  /** Exports at one time on one host: each may write a copy as large as the disk. */
+  exportsPerHost: 2,
 } as const

@@ -6,6 +6,7 @@ import type { Document } from '#model/document.ts'
 import { defineKind } from '#model/kind.ts'
 import { reason } from '#model/plan.ts'
 import { Progress } from '#model/progress.ts'
+import { Appliance } from './parts.ts'
 
 /** A Debian that is put together on the host. */
 export const Build = z.strictObject({
@@ -87,15 +88,10 @@ export const image = defineKind({
       .regex(/^[0-9a-f]{128}$/)
       .optional()
       .meta({ title: 'SHA-512', description: 'What the content, as it comes, must hash to' }),
-    checksumUrl: z
-      .string()
-      .max(2048)
-      .nullable()
-      .default(null)
-      .meta({
-        title: 'Checksum address',
-        description: 'A SHA256SUMS or SHA512SUMS file that names the content',
-      }),
+    checksumUrl: z.string().max(2048).nullable().default(null).meta({
+      title: 'Checksum address',
+      description: 'A SHA256SUMS or SHA512SUMS file that names the content',
+    }),
     datastore: z.string().max(63).default('local').meta({ title: 'Datastore', description: 'Where it lies' }),
     architecture: z.enum(['x86_64', 'aarch64', 'any']).default('any').meta({ title: 'Architecture' }),
     isShared: z
@@ -133,6 +129,8 @@ export const image = defineKind({
     boot: z.enum(['disk', 'kernel']).default('disk'),
     commandLine: z.string().max(1024).default(''),
     architecture: z.string().max(16).default(''),
+    /** The machine that an archive (OVA) describes; null: the content was no archive. */
+    appliance: Appliance.nullable().default(null),
   }),
   fixed: [
     'source',
@@ -162,6 +160,15 @@ export const image = defineKind({
   hasFailed: ({ status }) =>
     status.state === 'failed' ? (status.holds[0] ?? reason('image/failed', { why: '?' })) : undefined,
 })
+
+/** Where the content comes from; a wish that names an address, a path or a volume need not say so twice. */
+export function sourceOf(spec: ImageSpec): ImageSpec['source'] {
+  if (spec.source !== 'upload') return spec.source
+  if (spec.url !== null || spec.catalogue !== null) return 'url'
+  if (spec.path !== null) return 'path'
+  if (spec.volume !== null) return 'volume'
+  return spec.build === null ? 'upload' : 'build'
+}
 
 export type ImageSpec = z.output<typeof image.spec>
 export type ImageStatus = z.output<typeof image.status>
