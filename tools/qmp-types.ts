@@ -15,8 +15,14 @@ const file = 'src/drivers/hypervisor/qemu/qmp/schema.gen.ts'
 /** Everything that the driver says to QEMU, and what it listens for. */
 const commands = [
   'cont',
+  'human-monitor-command',
   'qmp_capabilities',
+  'qom-get',
   'qom-set',
+  'query-balloon',
+  'query-blockstats',
+  'query-cpus-fast',
+  'query-memory-size-summary',
   'query-status',
   'query-uuid',
   'quit',
@@ -78,8 +84,19 @@ function typeText(schema: ReadonlyMap<string, Entity>, name: string): string {
     case 'alternate':
       return (entity.members ?? []).map(({ type }) => typeText(schema, type)).join(' | ')
     default:
-      return objectText(schema, entity)
+      return oncePerPath(name, () => objectText(schema, entity))
   }
+}
+
+/** Types under way: one that holds itself cannot be written in place, and its inner self stays unknown. */
+const underWay = new Set<string>()
+
+function oncePerPath(name: string, write: () => string): string {
+  if (underWay.has(name)) return 'unknown'
+  underWay.add(name)
+  const text = write()
+  underWay.delete(name)
+  return text
 }
 
 const builtinText = (json: string) =>

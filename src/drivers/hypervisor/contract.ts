@@ -58,6 +58,31 @@ export function obeysHypervisorContract(name: string, make: () => Promise<Hyperv
       assert.ok(((await driver.usage(id))?.residentBytes ?? 0) > 0)
     })
 
+    promise('what it uses is told of one process, counts up, and ends with it', async (stage) => {
+      const { driver, id, world, until } = stage
+      const body = await world.body({ cpus: 2 })
+      await driver.spawn(id, body, never)
+      await until(id, (now) => now.wordSeenAtMs !== null)
+      const before = (await driver.usage(id)) ?? assert.fail('it runs')
+      await world.clock.sleep(300)
+      const after = (await driver.usage(id)) ?? assert.fail('it runs')
+      assert.equal(after.process, before.process)
+      assert.ok(after.cpuSeconds >= before.cpuSeconds && after.cpuSeconds > 0)
+      assert.equal(after.vcpus.length, 2)
+      for (const [at, { runSeconds }] of after.vcpus.entries())
+        assert.ok(runSeconds >= (before.vcpus[at]?.runSeconds ?? 0))
+      assert.equal(after.memoryBytes, body.spec.memoryMib * 2 ** 20)
+      assert.deepEqual(
+        Object.keys(after.disks),
+        body.disks.map((disk) => disk.id),
+      )
+      assert.deepEqual(after.nics, {}, 'nobody counts where there is no NIC')
+      await driver.kill(id, never)
+      assert.equal(await driver.usage(id), null)
+      await driver.spawn(id, body, never)
+      assert.notEqual((await driver.usage(id))?.process, before.process)
+    })
+
     promise('spawning twice, at once or in turn, is spawning once', async ({ driver, id, world }) => {
       const body = await world.body()
       await Promise.all([driver.spawn(id, body, never), driver.spawn(id, body, never)])

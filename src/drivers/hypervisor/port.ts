@@ -3,6 +3,7 @@
 import type { GuestDisk, GuestNic } from '#kinds/guest/parts.ts'
 import type { GuestSpec } from '#kinds/guest/schema.ts'
 import type { ByteChannel } from '#drivers/link/port.ts'
+import type { Usage } from '#model/readings.ts'
 import type { GuestAgent } from './port-agent.ts'
 import type { LiveLayers } from './port-layers.ts'
 import type { LiveParts } from './port-parts.ts'
@@ -170,8 +171,8 @@ export interface Hypervisor {
   serial(id: string): Promise<ByteChannel>
   /** The screen as RFB (RFC 6143). */
   vnc(id: string): Promise<ByteChannel>
-  /** Processor time and memory of the process, for fast-moving status; null when there is none. */
-  usage(id: string): Promise<{ readonly cpuSeconds: number; readonly residentBytes: number } | null>
+  /** What it uses: counters and levels of now, as far as they are known; null when it has no process. */
+  usage(id: string): Promise<Usage | null>
   /** Lets go of every guest without harming it. */
   close(): Promise<void>
 }

@@ -19,7 +19,7 @@ import type { Clock } from '#drivers/clock/port.ts'
 import type { Running, Sight } from '../port.ts'
 import { boundLog, lastComplaint } from './folder.ts'
 import { proveGuest } from './launch.ts'
-import { hostBootId, isSameProcess, processFacts } from './process.ts'
+import { hostBootId, isSameProcess } from './process.ts'
 import { Qmp, type QmpEvent } from './qmp/client.ts'
 import { readRecord, writeRecord, type Record } from './record.ts'
 import { SerialLine } from './serial/line.ts'
@@ -174,11 +174,6 @@ export class Guest {
       isAdopted: isThere && this.isAdopted,
       detail: process === 'lost' ? lastComplaint(this.folder) : (record?.detail ?? ''),
     }
-  }
-
-  usage() {
-    const facts = this.isAlive ? processFacts(this.record?.pid ?? 0) : undefined
-    return facts === undefined ? null : { cpuSeconds: facts.cpuSeconds, residentBytes: facts.residentBytes }
   }
 
   #process(): Sight['process'] {

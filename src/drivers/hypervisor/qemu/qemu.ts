@@ -22,6 +22,7 @@ import { decideAccelerator } from './probe/accelerator.ts'
 import { socketChannel } from './serial/channel.ts'
 import { connectIn } from './socket.ts'
 import { spawnGuest, type Ground } from './spawning.ts'
+import { readUsage } from './usage.ts'
 import type { InTurn } from './turns.ts'
 
 export type QemuOptions = {
@@ -193,7 +194,7 @@ class Qemu implements Hypervisor {
   }
 
   async usage(id: string) {
-    return this.#guest(id).usage()
+    return readUsage(this.#guest(id))
   }
 
   async close() {

@@ -5,13 +5,37 @@ export type Commands = {
     readonly arguments: {  }
     readonly return: {  }
   }
+  readonly 'human-monitor-command': {
+    readonly arguments: { readonly 'command-line': string; readonly 'cpu-index'?: number }
+    readonly return: string
+  }
   readonly 'qmp_capabilities': {
     readonly arguments: { readonly 'enable'?: readonly ('oob')[] }
     readonly return: {  }
   }
+  readonly 'qom-get': {
+    readonly arguments: { readonly 'path': string; readonly 'property': string }
+    readonly return: unknown
+  }
   readonly 'qom-set': {
     readonly arguments: { readonly 'path': string; readonly 'property': string; readonly 'value': unknown }
     readonly return: {  }
+  }
+  readonly 'query-balloon': {
+    readonly arguments: {  }
+    readonly return: { readonly 'actual': number }
+  }
+  readonly 'query-blockstats': {
+    readonly arguments: { readonly 'query-nodes'?: boolean }
+    readonly return: readonly ({ readonly 'device'?: string; readonly 'qdev'?: string; readonly 'node-name'?: string; readonly 'stats': { readonly 'rd_bytes': number; readonly 'wr_bytes': number; readonly 'unmap_bytes': number; readonly 'rd_operations': number; readonly 'wr_operations': number; readonly 'flush_operations': number; readonly 'unmap_operations': number; readonly 'rd_total_time_ns': number; readonly 'wr_total_time_ns': number; readonly 'flush_total_time_ns': number; readonly 'unmap_total_time_ns': number; readonly 'wr_highest_offset': number; readonly 'rd_merged': number; readonly 'wr_merged': number; readonly 'unmap_merged': number; readonly 'idle_time_ns'?: number; readonly 'failed_rd_operations': number; readonly 'failed_wr_operations': number; readonly 'failed_flush_operations': number; readonly 'failed_unmap_operations': number; readonly 'invalid_rd_operations': number; readonly 'invalid_wr_operations': number; readonly 'invalid_flush_operations': number; readonly 'invalid_unmap_operations': number; readonly 'account_invalid': boolean; readonly 'account_failed': boolean; readonly 'timed_stats': readonly ({ readonly 'interval_length': number; readonly 'min_rd_latency_ns': number; readonly 'max_rd_latency_ns': number; readonly 'avg_rd_latency_ns': number; readonly 'min_wr_latency_ns': number; readonly 'max_wr_latency_ns': number; readonly 'avg_wr_latency_ns': number; readonly 'min_flush_latency_ns': number; readonly 'max_flush_latency_ns': number; readonly 'avg_flush_latency_ns': number; readonly 'avg_rd_queue_depth': number; readonly 'avg_wr_queue_depth': number })[]; readonly 'rd_latency_histogram'?: { readonly 'boundaries': readonly (number)[]; readonly 'bins': readonly (number)[] }; readonly 'wr_latency_histogram'?: { readonly 'boundaries': readonly (number)[]; readonly 'bins': readonly (number)[] }; readonly 'flush_latency_histogram'?: { readonly 'boundaries': readonly (number)[]; readonly 'bins': readonly (number)[] } }; readonly 'driver-specific'?: {  } & (({ readonly 'driver': 'blkdebug' } & {  }) | ({ readonly 'driver': 'blklogwrites' } & {  }) | ({ readonly 'driver': 'blkreplay' } & {  }) | ({ readonly 'driver': 'blkverify' } & {  }) | ({ readonly 'driver': 'bochs' } & {  }) | ({ readonly 'driver': 'cloop' } & {  }) | ({ readonly 'driver': 'compress' } & {  }) | ({ readonly 'driver': 'copy-before-write' } & {  }) | ({ readonly 'driver': 'copy-on-read' } & {  }) | ({ readonly 'driver': 'dmg' } & {  }) | ({ readonly 'driver': 'file' } & { readonly 'discard-nb-ok': number; readonly 'discard-nb-failed': number; readonly 'discard-bytes-ok': number }) | ({ readonly 'driver': 'snapshot-access' } & {  }) | ({ readonly 'driver': 'ftp' } & {  }) | ({ readonly 'driver': 'ftps' } & {  }) | ({ readonly 'driver': 'gluster' } & {  }) | ({ readonly 'driver': 'host_cdrom' } & {  }) | ({ readonly 'driver': 'host_device' } & { readonly 'discard-nb-ok': number; readonly 'discard-nb-failed': number; readonly 'discard-bytes-ok': number }) | ({ readonly 'driver': 'http' } & {  }) | ({ readonly 'driver': 'https' } & {  }) | ({ readonly 'driver': 'iscsi' } & {  }) | ({ readonly 'driver': 'luks' } & {  }) | ({ readonly 'driver': 'nbd' } & {  }) | ({ readonly 'driver': 'nfs' } & {  }) | ({ readonly 'driver': 'null-aio' } & {  }) | ({ readonly 'driver': 'null-co' } & {  }) | ({ readonly 'driver': 'nvme' } & { readonly 'completion-errors': number; readonly 'aligned-accesses': number; readonly 'unaligned-accesses': number }) | ({ readonly 'driver': 'parallels' } & {  }) | ({ readonly 'driver': 'preallocate' } & {  }) | ({ readonly 'driver': 'qcow' } & {  }) | ({ readonly 'driver': 'qcow2' } & {  }) | ({ readonly 'driver': 'qed' } & {  }) | ({ readonly 'driver': 'quorum' } & {  }) | ({ readonly 'driver': 'raw' } & {  }) | ({ readonly 'driver': 'rbd' } & {  }) | ({ readonly 'driver': 'replication' } & {  }) | ({ readonly 'driver': 'ssh' } & {  }) | ({ readonly 'driver': 'throttle' } & {  }) | ({ readonly 'driver': 'vdi' } & {  }) | ({ readonly 'driver': 'vhdx' } & {  }) | ({ readonly 'driver': 'vmdk' } & {  }) | ({ readonly 'driver': 'vpc' } & {  }) | ({ readonly 'driver': 'vvfat' } & {  })); readonly 'parent'?: unknown; readonly 'backing'?: unknown })[]
+  }
+  readonly 'query-cpus-fast': {
+    readonly arguments: {  }
+    readonly return: readonly ({ readonly 'cpu-index': number; readonly 'qom-path': string; readonly 'thread-id': number; readonly 'props'?: { readonly 'node-id'?: number; readonly 'socket-id'?: number; readonly 'die-id'?: number; readonly 'cluster-id'?: number; readonly 'core-id'?: number; readonly 'thread-id'?: number } } & (({ readonly 'target': 'aarch64' } & {  }) | ({ readonly 'target': 'alpha' } & {  }) | ({ readonly 'target': 'arm' } & {  }) | ({ readonly 'target': 'avr' } & {  }) | ({ readonly 'target': 'cris' } & {  }) | ({ readonly 'target': 'hppa' } & {  }) | ({ readonly 'target': 'i386' } & {  }) | ({ readonly 'target': 'loongarch64' } & {  }) | ({ readonly 'target': 'm68k' } & {  }) | ({ readonly 'target': 'microblaze' } & {  }) | ({ readonly 'target': 'microblazeel' } & {  }) | ({ readonly 'target': 'mips' } & {  }) | ({ readonly 'target': 'mips64' } & {  }) | ({ readonly 'target': 'mips64el' } & {  }) | ({ readonly 'target': 'mipsel' } & {  }) | ({ readonly 'target': 'nios2' } & {  }) | ({ readonly 'target': 'or1k' } & {  }) | ({ readonly 'target': 'ppc' } & {  }) | ({ readonly 'target': 'ppc64' } & {  }) | ({ readonly 'target': 'riscv32' } & {  }) | ({ readonly 'target': 'riscv64' } & {  }) | ({ readonly 'target': 'rx' } & {  }) | ({ readonly 'target': 's390x' } & { readonly 'cpu-state': 'uninitialized' | 'stopped' | 'check-stop' | 'operating' | 'load' }) | ({ readonly 'target': 'sh4' } & {  }) | ({ readonly 'target': 'sh4eb' } & {  }) | ({ readonly 'target': 'sparc' } & {  }) | ({ readonly 'target': 'sparc64' } & {  }) | ({ readonly 'target': 'tricore' } & {  }) | ({ readonly 'target': 'x86_64' } & {  }) | ({ readonly 'target': 'xtensa' } & {  }) | ({ readonly 'target': 'xtensaeb' } & {  })))[]
+  }
+  readonly 'query-memory-size-summary': {
+    readonly arguments: {  }
+    readonly return: { readonly 'base-memory': number; readonly 'plugged-memory'?: number }
   }
   readonly 'query-status': {
     readonly arguments: {  }
