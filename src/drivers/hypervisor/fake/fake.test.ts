@@ -3,71 +3,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Problem } from '#model/problem.ts'
-import type { Clock } from '#drivers/clock/port.ts'
-import type { GuestSpec } from '#kinds/guest/schema.ts'
 import { obeysHypervisorContract } from '../contract.ts'
-import type { Body } from '../port.ts'
+import { bodyOf, hurriedClock } from './fixtures.ts'
 import { openFake, type Act } from './open.ts'
 import { FakeWorld } from './world.ts'
 
 const never = new AbortController().signal
-
-/** Virtual time that passes by itself, one due call at a time. */
-function hurriedClock(): Clock {
-  const due: { at: number; call: () => void }[] = []
-  let now = 1_000_000
-  const step = () => {
-    const next = due.toSorted((a, b) => a.at - b.at)[0]
-    if (next === undefined) return
-    due.splice(due.indexOf(next), 1)
-    now = Math.max(now, next.at)
-    next.call()
-  }
-  const after = (ms: number, call: () => void) => {
-    const entry = { at: now + ms, call }
-    due.push(entry)
-    setImmediate(step)
-    return () => {
-      entry.call = () => undefined
-    }
-  }
-  return {
-    now: () => now,
-    monotonic: () => now,
-    after,
-    sleep: (ms, signal) =>
-      new Promise((wake, fail) => {
-        after(ms, wake)
-        signal?.addEventListener('abort', () => fail(signal.reason as Error), { once: true })
-      }),
-  }
-}
-
-const bodyOf = (change: Partial<GuestSpec> = {}): Body => ({
-  spec: {
-    machine: 'm1',
-    machineName: 'hello',
-    epoch: 1,
-    power: 'on',
-    boot: 1,
-    forceAfterSeconds: 30,
-    restart: 'on-failure',
-    cpus: 1,
-    memoryMib: 128,
-    machineType: 'q35',
-    kernelImage: null,
-    kernelDatastore: null,
-    commandLine: '',
-    disks: [],
-    nics: [],
-    machineSpec: {},
-    ...change,
-  },
-  disks: [],
-  plugs: [],
-  kernel: null,
-  word: 'seagull',
-})
 
 obeysHypervisorContract('the fake', async () => {
   const clock = hurriedClock()

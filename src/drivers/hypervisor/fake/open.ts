@@ -5,18 +5,16 @@
 
 import { Problem } from '#model/problem.ts'
 import type { Accelerator, Body, Hypervisor, Sight } from '../port.ts'
+import { FakeAgent } from './agent.ts'
 import { FakeChannel } from './channel.ts'
+import { effectsOf, type Effects, type Fault } from './effects.ts'
+import { FakeLayers } from './layers.ts'
+import { FakeParts } from './parts.ts'
+import { runningOf } from './shape.ts'
+import { fakeUsage } from './usage.ts'
 import type { FakeGuest, FakeWorld } from './world.ts'
 
-/** `before`: nothing has happened yet. `after`: it has, but whoever asked is not told. */
-export type Act = {
-  readonly do: 'spawn' | 'powerdown' | 'pause' | 'resume' | 'kill' | 'remove' | 'observe'
-  readonly guest: string
-  readonly moment: 'before' | 'after'
-}
-
-/** Throws to make an effect fail. */
-export type Fault = (act: Act) => void
+export type { Act, Fault } from './effects.ts'
 
 const accelerator: Accelerator = {
   name: 'simulated',
@@ -46,8 +44,12 @@ export function openFake(world: FakeWorld, fault: Fault = () => undefined): Hype
 
 class Fake implements Hypervisor {
   readonly name = 'fake'
+  readonly parts: FakeParts
+  readonly layers: FakeLayers
+  readonly agent: FakeAgent
   readonly #world: FakeWorld
   readonly #fault: Fault
+  readonly #effect: Effects
   readonly #self = Symbol('driver object')
   readonly #spawning = new Map<string, Promise<void>>()
   readonly #letGo = new Set<() => void>()
@@ -55,6 +57,10 @@ class Fake implements Hypervisor {
   constructor(world: FakeWorld, fault: Fault) {
     this.#world = world
     this.#fault = fault
+    this.#effect = effectsOf(fault)
+    this.parts = new FakeParts(world, this.#effect)
+    this.layers = new FakeLayers(world, this.#effect)
+    this.agent = new FakeAgent(world, this.#effect)
   }
 
   accelerator() {
@@ -110,7 +116,7 @@ class Fake implements Hypervisor {
 
   powerdown(id: string, signal: AbortSignal) {
     return this.#effect('powerdown', id, signal, () => {
-      const guest = this.#ended(id) ?? this.#live(id)
+      const guest = this.#ended(id) ?? this.#world.live(id)
       if (guest.process !== 'running' || this.#world.deaf.has(id)) return
       const { pid } = guest
       this.#world.clock.after(this.#world.timing.powerdownMs, () => {
@@ -121,14 +127,14 @@ class Fake implements Hypervisor {
 
   pause(id: string, signal: AbortSignal) {
     return this.#effect('pause', id, signal, () => {
-      this.#live(id)
+      this.#world.live(id)
       this.#world.turn(id, 'paused')
     })
   }
 
   resume(id: string, signal: AbortSignal) {
     return this.#effect('resume', id, signal, () => {
-      this.#live(id)
+      this.#world.live(id).isWatchdogStopped = false
       this.#world.turn(id, 'running')
     })
   }
@@ -141,6 +147,7 @@ class Fake implements Hypervisor {
       this.#world.endChannels(guest)
       guest.pid = null
       guest.wordSeenAtMs = null
+      guest.isWatchdogStopped = false
       this.#world.turn(id, 'absent')
     })
   }
@@ -155,15 +162,15 @@ class Fake implements Hypervisor {
   }
 
   async reset(id: string) {
-    this.#live(id)
+    this.#world.live(id)
   }
 
   async sendKeys(id: string, keys: readonly string[]) {
-    this.#world.print(this.#live(id), keys.join(''))
+    this.#world.print(this.#world.live(id), keys.join(''))
   }
 
   async screenshot(id: string) {
-    this.#live(id)
+    this.#world.live(id)
     return onePixel
   }
 
@@ -172,7 +179,7 @@ class Fake implements Hypervisor {
   }
 
   async serial(id: string) {
-    const guest = this.#live(id)
+    const guest = this.#world.live(id)
     const channel = new FakeChannel(
       (bytes) => this.#world.print(guest, Buffer.from(bytes).toString('latin1')),
       (closed) => guest.channels.delete(closed),
@@ -183,7 +190,7 @@ class Fake implements Hypervisor {
   }
 
   async vnc(id: string) {
-    this.#live(id)
+    this.#world.live(id)
     const channel = new FakeChannel(
       () => undefined,
       () => undefined,
@@ -195,27 +202,11 @@ class Fake implements Hypervisor {
   async usage(id: string) {
     const guest = this.#world.guests.get(id)
     if (guest === undefined || guest.pid === null || guest.process === 'lost') return null
-    const seconds = (this.#world.clock.now() - (guest.startedAtMs ?? 0)) / 1000
-    return { cpuSeconds: seconds / 100, residentBytes: guest.body.spec.memoryMib * 2 ** 20 }
+    return fakeUsage(this.#world, id, guest)
   }
 
   async close() {
     for (const stop of this.#letGo) stop()
-  }
-
-  async #effect(act: Act['do'], id: string, signal: AbortSignal, work: () => void | Promise<void>) {
-    signal.throwIfAborted()
-    this.#fault({ do: act, guest: id, moment: 'before' })
-    await work()
-    this.#fault({ do: act, guest: id, moment: 'after' })
-  }
-
-  /** The guest, if its CPUs can run. */
-  #live(id: string): FakeGuest {
-    const guest = this.#world.guests.get(id)
-    if (guest === undefined || (guest.process !== 'running' && guest.process !== 'paused'))
-      throw new Problem('guest/absent', { machine: id })
-    return guest
   }
 
   /** The guest, if it has come to its end and its process still stands. */
@@ -225,7 +216,7 @@ class Fake implements Hypervisor {
   }
 
   #sightOf(guest: FakeGuest): Sight {
-    const { spec, plugs, word } = guest.body
+    const { spec, word } = guest.body
     const stands = guest.process !== 'absent'
     return {
       process: guest.process,
@@ -233,13 +224,16 @@ class Fake implements Hypervisor {
       startedAtMs: stands ? guest.startedAtMs : null,
       boot: spec.boot,
       epoch: spec.epoch,
-      running: stands ? { cpus: spec.cpus, memoryMib: spec.memoryMib, machineType: spec.machineType } : null,
+      running: stands ? runningOf(guest.body, guest.shape) : null,
       forwards: stands
-        ? plugs.flatMap((plug) => plug.forwards.map((forward) => ({ nic: plug.id, ...forward })))
+        ? guest.shape.nics.flatMap(({ plug }) =>
+            plug.forwards.map((forward) => ({ nic: plug.id, ...forward })),
+          )
         : [],
       word: stands ? word : null,
       wordSeenAtMs: guest.wordSeenAtMs,
       isIoStopped: guest.isIoStopped,
+      isWatchdogStopped: guest.isWatchdogStopped,
       isAdopted: stands && guest.owner !== this.#self,
       detail: guest.detail,
     }

@@ -4,18 +4,36 @@
  */
 
 import type { Clock } from '#drivers/clock/port.ts'
+import type { GuestInside } from '#kinds/guest/schema.ts'
 import type { Body, Sight } from '../port.ts'
 import { limits } from '#model/limits.ts'
+import { Problem } from '#model/problem.ts'
+import type { Mood } from './agent.ts'
 import type { FakeChannel } from './channel.ts'
+import { FakeContents, fakeShape, type FakeShape } from './shape.ts'
 
 export type Timing = {
   /** From spawn until its CPUs run. */ readonly spawnMs: number
   /** From running until the guest prints its word. */ readonly bootMs: number
   /** From the power button until shutdown. */ readonly powerdownMs: number
   /** From a change in the world until a driver calls back. */ readonly noticeMs: number
+  /** Until a guest lets go of a part. */ readonly detachMs: number
+  /** How long a guest stands still for an overlay, and while its memory is written. */
+  readonly overlayMs: number
+  readonly memoryMs: number
+  /** How long a merge or a mirror takes. */ readonly jobMs: number
 }
 
-export const usualTiming: Timing = { spawnMs: 200, bootMs: 3000, powerdownMs: 2000, noticeMs: 50 }
+export const usualTiming: Timing = {
+  spawnMs: 200,
+  bootMs: 3000,
+  powerdownMs: 2000,
+  noticeMs: 50,
+  detachMs: 100,
+  overlayMs: 15,
+  memoryMs: 600,
+  jobMs: 2000,
+}
 
 export type FakeGuest = {
   process: Sight['process']
@@ -23,8 +41,18 @@ export type FakeGuest = {
   startedAtMs: number | null
   wordSeenAtMs: number | null
   isIoStopped: boolean
+  isWatchdogStopped: boolean
   detail: string
   body: Body
+  /** What it consists of by now. */
+  shape: FakeShape
+  /** Parts that it was asked to let go of. */
+  leaving: Set<string>
+  /** Files inside it, by path. */
+  files: Map<string, Uint8Array>
+  frozenAtMs: number | null
+  /** What it has in mind: goes into a snapshot's memory and comes back from there. */
+  memory: string
   /** The driver object that started it. */
   owner: symbol
   log: string
@@ -39,6 +67,22 @@ export class FakeWorld {
   readonly timing: Timing
   /** Guests that do not answer their power button. */
   readonly deaf = new Set<string>()
+  /** How long a guest clings to a part, by `guest/part`. */
+  readonly clings = new Map<string, number | 'ever'>()
+  /** Guests that give no memory back. */
+  readonly hoarders = new Set<string>()
+  /** How the agent inside behaves, and what it says of cloud-init. */
+  readonly moods = new Map<string, Mood>()
+  readonly cloudInit = new Map<string, GuestInside['cloudInit']>()
+  /** Disks and NICs that a guest can have beside those that it was begun with. */
+  spareSlots = 8
+  /** Sizes of files in bytes; the others are one gibibyte. */
+  readonly sizes = new Map<string, number>()
+  readonly contents = new FakeContents()
+  /** Memory of guests by the file that keeps it. */
+  readonly memories = new Map<string, string>()
+  /** Told of each file that a running guest's disk grew in. */
+  onGrown: (file: string, sizeBytes: number) => void = () => undefined
   #lastPid = 1000
 
   constructor(clock: Clock, timing: Partial<Timing> = {}) {
@@ -60,8 +104,14 @@ export class FakeWorld {
       startedAtMs: this.clock.now(),
       wordSeenAtMs: null,
       isIoStopped: false,
+      isWatchdogStopped: false,
       detail: '',
       body,
+      shape: fakeShape(body, this.sizes),
+      leaving: new Set(),
+      files: before?.files ?? new Map(),
+      frozenAtMs: null,
+      memory: this.#remembered(body),
       owner,
       log: before?.log ?? '',
       channels: before?.channels ?? new Set(),
@@ -70,11 +120,47 @@ export class FakeWorld {
     return guest
   }
 
+  /** The guest, if its CPUs can run. */
+  live(id: string): FakeGuest {
+    const guest = this.guests.get(id)
+    if (guest === undefined || (guest.process !== 'running' && guest.process !== 'paused'))
+      throw new Problem('guest/absent', { machine: id })
+    return guest
+  }
+
+  grew(file: string, sizeBytes: number) {
+    this.sizes.set(file, sizeBytes)
+    this.onGrown(file, sizeBytes)
+  }
+
+  /** A guest writes to its disk, and reads from it. */
+  write(id: string, disk: string, place: string, word: string) {
+    const [top] = this.#chain(id, disk)
+    if (top !== undefined) this.contents.write(top.file, place, word)
+  }
+
+  read(id: string, disk: string, place: string): string | undefined {
+    return this.contents.read(this.#chain(id, disk), place)
+  }
+
+  #chain(id: string, disk: string) {
+    return this.live(id).shape.disks.find((one) => one.id === disk)?.chain ?? []
+  }
+
+  #remembered({ memoryFile }: Body): string {
+    if (memoryFile === null) return ''
+    const memory = this.memories.get(memoryFile)
+    if (memory === undefined) throw new Problem('guest/spawn', { why: 'its memory is not there' })
+    return memory
+  }
+
   /** Its CPUs run from now on; the word follows after the time that a boot takes. */
   run(id: string) {
     const guest = this.guests.get(id)
     if (guest?.process !== 'starting') return
     this.turn(id, 'running')
+    // What goes on from its memory has said its word long ago.
+    if (guest.body.memoryFile !== null) return
     const pid = guest.pid
     this.clock.after(this.timing.bootMs, () => {
       if (guest.pid !== pid || guest.process !== 'running') return
@@ -106,6 +192,14 @@ export class FakeWorld {
 
   powerOff(id: string) {
     if (this.#isLive(id)) this.turn(id, 'shutdown')
+  }
+
+  /** Its watchdog has bitten and holds it still. */
+  bite(id: string) {
+    const guest = this.guests.get(id)
+    if (guest?.process !== 'running') return
+    guest.isWatchdogStopped = true
+    this.turn(id, 'paused')
   }
 
   /** Another process now has its pid: nothing may touch it (I-23). */
