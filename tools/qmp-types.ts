@@ -108,21 +108,10 @@ async function askSchema(qemu: string): Promise<Entity[]> {
   return schema
 }
 
-/** Types that are being written; what contains itself is not told to the end. */
-const within: string[] = []
-
 /** Writes one entity as a TypeScript type, in place: QEMU gives its types no names. */
 function typeText(schema: ReadonlyMap<string, Entity>, name: string): string {
   const entity = schema.get(name)
   if (entity === undefined) throw new Error(`the schema has no type ${name}`)
-  if (within.includes(name)) return 'unknown'
-  within.push(name)
-  const text = entityText(schema, entity)
-  within.pop()
-  return text
-}
-
-function entityText(schema: ReadonlyMap<string, Entity>, entity: Entity): string {
   switch (entity['meta-type']) {
     case 'builtin':
       return builtinText(entity['json-type'] ?? '')
