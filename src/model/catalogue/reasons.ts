@@ -1,6 +1,7 @@
 /** The catalogue of reasons: why something waits (a hold) or is not allowed now (a refusal). */
 
 import type { Sentence } from '../sentence.ts'
+import { bounds } from './bounds.ts'
 
 const s = (en: string, ko: string): Sentence => ({ en, ko })
 
@@ -129,7 +130,20 @@ export const reasons = {
     'The first boot configuration failed inside the guest: {why}',
     '게스트의 첫 부팅 설정이 실패했습니다: {why}',
   ),
-  // Volume, image, datastore, network
+  // Network
+  'network/full': s(
+    'Network {network} has no free address in {subnet}',
+    '네트워크 {network}의 {subnet}에 남은 주소가 없습니다',
+  ),
+  'network/address-outside': s(
+    'Address {address} is not one that network {network} can give',
+    '{address}은(는) 네트워크 {network}에서 쓸 수 없는 주소입니다',
+  ),
+  'network/address-taken': s(
+    'Address {address} on network {network} belongs to another machine',
+    '네트워크 {network}의 주소 {address}은(는) 다른 머신의 것입니다',
+  ),
+  // Volume, image, datastore
   'volume/image-not-ready': s(
     'Image {image} is not ready yet',
     '이미지 {image}이(가) 아직 준비되지 않았습니다',
@@ -198,6 +212,7 @@ export const reasons = {
     'Guests run here that no stored machine wishes: {count}; `decant host adopt {host}` makes them machines again',
     '저장된 머신에 속하지 않은 게스트가 실행 중입니다({count}개). `decant host adopt {host}` 명령으로 다시 머신으로 만들 수 있습니다',
   ),
+  ...bounds,
 } as const satisfies Record<string, Sentence>
 
 export type ReasonCode = keyof typeof reasons
