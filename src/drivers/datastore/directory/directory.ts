@@ -3,22 +3,23 @@
 import { constants } from 'node:fs'
 import { copyFile, statfs, writeFile } from 'node:fs/promises'
 import { isAbsolute, join } from 'node:path'
-import type { Datastore, ImageSight, VolumeSight, VolumeWish } from '#drivers/datastore/port.ts'
-import { failed, freeBytesOf, translated } from './failure.ts'
-import { fillImage, imageRecord, imageSight, sealedFiles } from './image.ts'
-import { isId, Place } from './place.ts'
-import type { ImageFacts, ImageRecord, VolumeRecord } from './record.ts'
-import {
-  chainOf,
-  diskSize,
-  fillVolume,
-  growDisk,
-  own,
-  volumeFile,
-  volumeRecord,
-  type NewVolume,
-} from './volume.ts'
+import type {
+  Datastore,
+  ImageSight,
+  Keys,
+  Progress,
+  VolumeMerge,
+  VolumeSight,
+  VolumeWish,
+} from '#drivers/datastore/port.ts'
 import { Problem } from '#model/problem.ts'
+import { failed, freeBytesOf, translated } from './failure.ts'
+import { dropLanding, dropUnborne, landingOf, prepareContents, shareContent } from './content.ts'
+import { fillImage, imageRecord, imageSight, sealedFiles } from './image.ts'
+import { memoryOf, receiveMemory } from './memory.ts'
+import { isId, Place } from './place.ts'
+import type { ImageFacts, ImageRecord } from './record.ts'
+import { absentVolume, Volumes } from './volumes.ts'
 
 export type DirectoryOptions = {
   /** Name of the datastore, for problems; `local` if absent. */
@@ -32,12 +33,16 @@ export async function openDirectory({ name = 'local', folder }: DirectoryOptions
   if (!isAbsolute(folder)) throw failed(name, 'its folder is not an absolute path')
   const place = new Place(folder)
   await translated({ datastore: name, folder }, () => place.prepare())
-  return new Directory(name, place)
+  await translated({ datastore: name, folder }, () => prepareContents(place))
+  const datastore = new Directory(name, place)
+  await datastore.load()
+  return datastore
 }
 
 class Directory implements Datastore {
   readonly name: string
   readonly #place: Place
+  readonly #volumes: Volumes
   /** Volumes that are being made now → the image that they start with. */
   readonly #creating = new Map<string, string | null>()
   /** Images that are being removed now: no volume may begin on one. */
@@ -49,6 +54,14 @@ class Directory implements Datastore {
   constructor(name: string, place: Place) {
     this.name = name
     this.#place = place
+    this.#volumes = new Volumes(place, {
+      formatOf: async (image) => (await this.#imageRecord(image)).format,
+      sizeOf: async (image) => (await this.#imageRecord(image)).virtualBytes,
+    })
+  }
+
+  load() {
+    return this.#attempt(() => this.#volumes.graph.load())
   }
 
   look() {
@@ -64,20 +77,18 @@ class Directory implements Datastore {
   }
 
   volumes() {
-    return this.#attempt(() => this.#place.list('volumes'))
+    return this.#attempt(() => this.#volumes.list())
   }
 
   observe(volume: string): Promise<VolumeSight> {
     return this.#about(volume, async () => {
-      const record = await volumeRecord(this.#place, volume)
-      if (record === undefined)
-        return { state: this.#creating.has(volume) ? 'creating' : 'absent', sizeBytes: 0, storedBytes: 0 }
-      const size = await diskSize(volumeFile(this.#place, volume, record.format), record.format)
-      return { state: 'ready', ...size }
+      const sight = await this.#volumes.observe(volume)
+      const isMaking = sight.state === 'absent' && this.#creating.has(volume)
+      return isMaking ? { ...absentVolume, state: 'creating' } : sight
     })
   }
 
-  create(volume: string, wish: VolumeWish, signal: AbortSignal): Promise<void> {
+  create(volume: string, wish: VolumeWish, signal: AbortSignal, report?: Progress): Promise<void> {
     return this.#about(
       volume,
       async () => {
@@ -85,40 +96,74 @@ class Directory implements Datastore {
         if (wish.image !== null && this.#leaving.has(wish.image))
           throw this.#failed(`image ${wish.image} is being removed`)
         this.#creating.set(volume, wish.image)
-        await this.#make(volume, wish, signal).finally(() => this.#creating.delete(volume))
+        await this.#make(volume, wish, { signal, report }).finally(() => this.#creating.delete(volume))
       },
       signal,
     )
   }
 
-  grow(volume: string, sizeBytes: number, signal: AbortSignal): Promise<void> {
-    return this.#about(
-      volume,
-      async () => {
-        const record = await this.#record(volume)
-        const file = volumeFile(this.#place, volume, record.format)
-        const now = (await diskSize(file, record.format)).sizeBytes
-        if (sizeBytes === now) return
-        if (sizeBytes < now) throw this.#failed(`a volume of ${now} bytes cannot shrink to ${sizeBytes}`)
-        const backing = await chainOf(this.#place, record, (image) => this.#formatOf(image))
-        await growDisk({ file, format: record.format, key: null, backing, image: record.image }, sizeBytes, signal)
-      },
-      signal,
-    )
+  grow(volume: string, sizeBytes: number, signal: AbortSignal, keys: Keys = {}): Promise<void> {
+    return this.#about(volume, () => this.#volumes.grow(volume, sizeBytes, keys, signal), signal)
   }
 
   remove(volume: string, signal: AbortSignal): Promise<void> {
-    return this.#about(volume, () => this.#place.remove('volumes', volume), signal)
+    return this.#about(volume, () => this.#volumes.remove(volume), signal)
   }
 
   open(volume: string, ownerUid: number | null) {
-    return this.#about(volume, async () => {
-      const record = await this.#record(volume)
-      const file = volumeFile(this.#place, volume, record.format)
-      const backing = await chainOf(this.#place, record, (image) => this.#formatOf(image))
-      if (ownerUid !== null) await own(file, ownerUid)
-      return { file, format: record.format, key: null, backing }
-    })
+    return this.#about(volume, () => this.#volumes.open(volume, ownerUid))
+  }
+
+  layer(volume: string, snapshot: string) {
+    return this.#about(volume, () => this.#volumes.layer(volume, snapshot))
+  }
+
+  prepareTop(volume: string, wish: Parameters<Datastore['prepareTop']>[1], signal: AbortSignal) {
+    return this.#about(volume, () => this.#volumes.prepareTop(volume, wish, signal), signal)
+  }
+
+  raiseTop(volume: string, snapshot: string) {
+    return this.#about(volume, () => this.#volumes.raiseTop(volume, snapshot))
+  }
+
+  lowerTop(volume: string, snapshot: string) {
+    return this.#about(volume, () => this.#volumes.lowerTop(volume, snapshot))
+  }
+
+  revert(volume: string, wish: Parameters<Datastore['revert']>[1], signal: AbortSignal) {
+    return this.#about(volume, () => this.#volumes.revert(volume, wish, signal), signal)
+  }
+
+  dropLayer(volume: string, snapshot: string) {
+    return this.#about(volume, () => this.#volumes.dropLayer(volume, snapshot))
+  }
+
+  merge(volume: string, keys: Keys, signal: AbortSignal, report?: Progress) {
+    return this.#about(volume, () => this.#volumes.merge(volume, keys, signal, report), signal)
+  }
+
+  merged(volume: string, merge: VolumeMerge) {
+    return this.#about(volume, () => this.#volumes.merged(volume, merge))
+  }
+
+  arrived(volume: string) {
+    return this.#about(volume, () => this.#volumes.arrived(volume))
+  }
+
+  writeMemory(snapshot: string, content: AsyncIterable<Uint8Array>, signal: AbortSignal) {
+    return this.#about(
+      snapshot,
+      () => this.#drafted(snapshot, (draft) => receiveMemory(this.#place, { snapshot, draft, content, signal })),
+      signal,
+    )
+  }
+
+  memory(snapshot: string) {
+    return this.#about(snapshot, () => memoryOf(this.#place, snapshot))
+  }
+
+  removeMemory(snapshot: string) {
+    return this.#about(snapshot, () => this.#place.remove('memory', snapshot))
   }
 
   observeImage(image: string): Promise<ImageSight> {
@@ -141,14 +186,26 @@ class Directory implements Datastore {
     })
   }
 
-  seal(image: string, facts: ImageFacts): Promise<void> {
+  dropDraft(image: string): Promise<void> {
+    return this.#about(image, () => this.#dropDraft(image))
+  }
+
+  landing(image: string): Promise<string> {
+    return this.#about(image, () => landingOf(this.#place, image))
+  }
+
+  seal(image: string, facts: ImageFacts, content?: string): Promise<void> {
     return this.#about(image, async () => {
-      if (await this.#place.has('images', image)) return await this.#dropDraft(image)
-      const draft = this.#drafts.get(image)
-      if (draft === undefined) throw this.#failed(`there is no draft of image ${image}`)
-      await fillImage(draft, facts)
-      await this.#place.publish(draft, 'images', image)
-      this.#drafts.delete(image)
+      if (!(await this.#place.has('images', image))) {
+        const draft = this.#drafts.get(image)
+        if (draft === undefined) throw this.#failed(`there is no draft of image ${image}`)
+        if (content !== undefined)
+          await shareContent(this.#place, draft, { sha256: content, format: facts.format })
+        await fillImage(draft, facts, content)
+        await this.#place.publish(draft, 'images', image)
+        this.#drafts.delete(image)
+      } else await this.#dropDraft(image)
+      await dropLanding(this.#place, image)
     })
   }
 
@@ -169,34 +226,26 @@ class Directory implements Datastore {
     )
   }
 
-  async #make(volume: string, wish: VolumeWish, signal: AbortSignal): Promise<void> {
-    const made = await this.#newVolume(wish)
-    await this.#drafted(volume, async (draft) => {
-      await fillVolume(draft, made, signal)
-      signal.throwIfAborted()
-      await this.#place.publish(draft, 'volumes', volume)
-    })
+  async #make(
+    volume: string,
+    wish: VolumeWish,
+    making: { signal: AbortSignal; report?: Progress | undefined },
+  ): Promise<void> {
+    if (wish.image !== null && (wish.format === 'raw' || wish.isLinked === false))
+      await this.#checkRoom((await imageSight(this.#place, wish.image)).storedBytes)
+    if (wish.isFull === true && wish.sizeBytes !== null) await this.#checkRoom(wish.sizeBytes)
+    await this.#drafted(volume, (draft) => this.#volumes.make(volume, draft, wish, making))
   }
 
   async #removeUnused(image: string): Promise<void> {
-    const clone = await this.#cloneOf(image)
+    const clone = this.#volumes.graph.userOf(image)
     if (clone !== undefined) throw this.#failed(`volume ${clone} stands on image ${image}`)
     await this.#dropDraft(image)
+    await dropLanding(this.#place, image)
+    const record = await imageRecord(this.#place, image)
     await this.#place.remove('images', image)
-  }
-
-  async #newVolume({ format, sizeBytes, image }: VolumeWish): Promise<NewVolume> {
-    if (image === null) {
-      if (sizeBytes === null) throw this.#failed('an empty volume needs a size')
-      return { format, sizeBytes, base: null }
-    }
-    const record = await this.#imageRecord(image)
-    const size = sizeBytes ?? record.virtualBytes
-    if (size < record.virtualBytes)
-      throw this.#failed(`a volume of ${size} bytes is smaller than its image of ${record.virtualBytes}`)
-    const file = this.#place.path('images', image, `disk.${record.format}`)
-    if (format === 'raw') await this.#checkRoom((await imageSight(this.#place, image)).storedBytes)
-    return { format, sizeBytes: size, base: { image, file, format: record.format } }
+    if (record !== undefined && record.content !== '')
+      await dropUnborne(this.#place, `${record.content}.${record.format}`)
   }
 
   async #checkRoom(neededBytes: number) {
@@ -205,10 +254,10 @@ class Directory implements Datastore {
       throw new Problem('datastore/full', { datastore: this.name, freeBytes, neededBytes })
   }
 
-  async #drafted(id: string, work: (draft: string) => Promise<void>) {
+  async #drafted<T>(id: string, work: (draft: string) => Promise<T>): Promise<T> {
     const draft = await this.#place.draft(id)
     try {
-      await work(draft)
+      return await work(draft)
     } catch (error) {
       await this.#place.discard(draft)
       throw error
@@ -221,27 +270,10 @@ class Directory implements Datastore {
     if (draft !== undefined) await this.#place.discard(draft)
   }
 
-  async #cloneOf(image: string): Promise<string | undefined> {
-    for (const volume of await this.#place.list('volumes')) {
-      if ((await volumeRecord(this.#place, volume))?.image === image) return volume
-    }
-    return undefined
-  }
-
-  async #record(volume: string): Promise<VolumeRecord> {
-    const record = await volumeRecord(this.#place, volume)
-    if (record === undefined) throw this.#failed(`volume ${volume} is not here`)
-    return record
-  }
-
   async #imageRecord(image: string): Promise<ImageRecord> {
     const record = await imageRecord(this.#place, image)
     if (record === undefined) throw this.#failed(`image ${image} is not here`)
     return record
-  }
-
-  async #formatOf(image: string) {
-    return (await this.#imageRecord(image)).format
   }
 
   /** Whether the file system copies by reference: tried on two small files of our own. */
@@ -260,9 +292,13 @@ class Directory implements Datastore {
 
   #about<T>(id: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     return this.#attempt(async () => {
-      if (!isId(id)) throw this.#failed('an id is not a uuid')
+      this.#checkId(id)
       return await work()
     }, signal)
+  }
+
+  #checkId(id: string) {
+    if (!isId(id)) throw this.#failed('an id is not a uuid')
   }
 
   #attempt<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {

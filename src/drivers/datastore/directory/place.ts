@@ -2,7 +2,8 @@
  * The folders of a directory datastore. Everything in them appears whole or not at all: it is put
  * together under a draft name, synced, renamed, and the folder synced. Removing goes the other way.
  *
- *   volumes/<id>/   disk.qcow2 or disk.raw, volume.json
+ *   volumes/<id>/   disk.qcow2 or disk.raw, volume.json; with layers also <node>.qcow2 and chain.json
+ *   memory/<id>     a guest's memory as a snapshot kept it
  *   images/<id>/    disk.*, kernel, initrd, image.json
  *   drafts/         what is being made or removed; ours of an earlier life goes at the next open
  */
@@ -14,7 +15,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Piece } from './qcow2.ts'
 
-export const shelves = ['volumes', 'images', 'drafts'] as const
+export const shelves = ['volumes', 'images', 'memory', 'drafts'] as const
 export type Shelf = (typeof shelves)[number]
 
 const uuid = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}'
@@ -73,7 +74,7 @@ export class Place {
   }
 
   /** Gives a finished draft its name. When the name is taken the draft is discarded: both are the same. */
-  async publish(draft: string, shelf: 'volumes' | 'images', id: string): Promise<void> {
+  async publish(draft: string, shelf: 'volumes' | 'images' | 'memory', id: string): Promise<void> {
     await syncFolder(draft)
     await rename(draft, this.path(shelf, id)).catch(async (error: unknown) => {
       if (!isThere(error)) throw error
@@ -83,7 +84,7 @@ export class Place {
   }
 
   /** Takes the name away at once, then removes what bore it. Does nothing when it is not there. */
-  async remove(shelf: 'volumes' | 'images', id: string): Promise<void> {
+  async remove(shelf: 'volumes' | 'images' | 'memory', id: string): Promise<void> {
     const trash = this.path('drafts', `${id}-${mark}-${randomBytes(8).toString('hex')}`)
     await rename(this.path(shelf, id), trash).catch((error: unknown) => {
       if (!isAbsent(error)) throw error
@@ -93,7 +94,7 @@ export class Place {
   }
 }
 
-async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string): Promise<void> {
   await using handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY)
   await handle.sync()
 }

@@ -8,6 +8,8 @@ const clusterBits = 16
 const clusterBytes = 1 << clusterBits
 const headerBytes = 104
 const backingFormatExtension = 0xe2792aca
+/** How an encrypted file says that it is: LUKS. */
+const luksCrypt = 2
 /** Each L1 entry points to an L2 table of one cluster, whose entries of 8 bytes map one cluster each. */
 const bytesPerL1Entry = clusterBytes * (clusterBytes / 8)
 /** Dirty and corrupt (bits 0 and 1) are states; every other bit would change what the file means. */
@@ -75,7 +77,8 @@ export type Head = { readonly virtualBytes: number; readonly backing: Backing | 
  */
 export function headFrom(head: Buffer): Head | undefined {
   if (head.length < headerBytes || head.readUInt32BE(0) !== magic || head.readUInt32BE(4) !== 3) return
-  const isPlain = (head.readBigUInt64BE(72) & ~toleratedIncompatible) === 0n && head.readUInt32BE(32) === 0
+  const isKnownCrypt = [0, luksCrypt].includes(head.readUInt32BE(32))
+  const isPlain = (head.readBigUInt64BE(72) & ~toleratedIncompatible) === 0n && isKnownCrypt
   const virtualBytes = Number(head.readBigUInt64BE(24))
   const nameAt = Number(head.readBigUInt64BE(8))
   const nameBytes = head.readUInt32BE(16)

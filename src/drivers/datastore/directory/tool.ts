@@ -5,7 +5,11 @@ import { inert } from '#base/text.ts'
 import { Problem } from '#model/problem.ts'
 
 /** The Debian package of each program that is run here. */
-const packages: Readonly<Record<string, string>> = { 'qemu-img': 'qemu-utils', cp: 'coreutils' }
+export const packages: Readonly<Record<string, string>> = {
+  'qemu-img': 'qemu-utils',
+  'qemu-storage-daemon': 'qemu-system-common',
+  cp: 'coreutils',
+}
 
 /** What is kept of a program's complaints. */
 const complaintBytes = 4096
