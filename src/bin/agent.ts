@@ -4,6 +4,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { realClock } from '#drivers/clock/real/clock.ts'
 import { openDirectory } from '#drivers/datastore/directory/directory.ts'
+import { procGauge } from '#drivers/gauge/procfs/gauge.ts'
 import { openQemu } from '#drivers/hypervisor/qemu/qemu.ts'
 import { openImageMaker } from '#drivers/image/debian/maker.ts'
 import { linkClient } from '#drivers/link/http2/client.ts'
@@ -30,6 +31,7 @@ tether<AgentOrder>(async (order, tell): Promise<Running> => {
       datastore: (name) => (name === local.name ? local : undefined),
       network: openUserNetwork([order.port]),
       imageMaker: await openImageMaker({ cacheFolder: join(folder, 'packages') }),
+      gauge: procGauge({ stores: { [local.name]: join(folder, 'datastore') } }),
       clock: realClock,
       facts: hostFacts(),
       newId: randomUUID,

@@ -13,7 +13,9 @@ import { openSqliteLedger } from '#drivers/ledger/sqlite/ledger.ts'
 import { isGuestUid } from '#drivers/hypervisor/qemu/jail/uids.ts'
 import { openLinkServer } from '#drivers/link/http2/server.ts'
 import type { LinkServer } from '#drivers/link/port.ts'
+import { openSqliteMetrics } from '#drivers/metrics/sqlite/metrics.ts'
 import { present } from '#base/assert.ts'
+import { story } from '#model/problem.ts'
 import { openSqliteStore } from '#drivers/store/sqlite/store.ts'
 import { runController, type Controller } from '#program/controller/controller.ts'
 import { listenTo } from './door.ts'
@@ -72,12 +74,13 @@ tether<ControllerOrder>(async (order, tell): Promise<Running> => {
   const authority = await x509Certificates(Date.now).ensureAuthority(folder, [hostname()])
   const store = await openSqliteStore({ folder })
   const ledger = await openSqliteLedger({ folder })
+  const metrics = openSqliteMetrics({ folder })
   const simulation = order.simulation === null ? undefined : simulated(order.simulation, log)
   const linkCredentials = () => authority.ensure(join(folder, 'link.pem'), { purpose: 'controller' })
   const real = simulation ? null : await openLinkServer({ path, credentials: await linkCredentials() })
   const link: LinkServer = simulation?.link ?? present(real, 'one of the two links is open')
   const controller = await runController(
-    { store, ledger, link, clock: realClock, newId: randomUUID, log },
+    { store, ledger, link, metrics, clock: realClock, newId: randomUUID, log },
     { version, host: simulation === undefined ? order.host : null, withHello: order.makesHello },
   )
   await simulation?.begin(controller.desk)
@@ -102,6 +105,7 @@ tether<ControllerOrder>(async (order, tell): Promise<Running> => {
       await controller.stop()
       await link.close()
       await ledger.close()
+      await metrics.close().catch((fault) => log(`metrics: ${story(fault)}`))
       await store.close()
     },
   }

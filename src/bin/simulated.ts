@@ -6,6 +6,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { realClock } from '#drivers/clock/real/clock.ts'
 import { FakeDatastore, newFakeDisk, type FakeDisk } from '#drivers/datastore/fake/datastore.ts'
+import { fakeGauge } from '#drivers/gauge/fake/gauge.ts'
 import { openFake } from '#drivers/hypervisor/fake/open.ts'
 import { FakeWorld } from '#drivers/hypervisor/fake/world.ts'
 import { FakeImageMaker, newFakeWork } from '#drivers/image/fake/image.ts'
@@ -72,6 +73,7 @@ function startAgent(
       datastore: (wanted) => (wanted === pool.name ? pool : undefined),
       network: new FakeNetwork(newFakePorts()),
       imageMaker: new FakeImageMaker(newFakeWork(), realClock),
+      gauge: fakeGauge(realClock, { cpus: cpusPerHost, memoryMib: memoryMibPerHost }),
       clock: realClock,
       facts: {
         architecture: 'x86_64',

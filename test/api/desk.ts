@@ -16,6 +16,7 @@ import { kindNamed, kinds } from '#kinds/registry.ts'
 import type { Desk } from '#program/desk.ts'
 import { Replica } from '#runtime/replica.ts'
 import { openApi, type Api } from '#api/open.ts'
+import { findBottleneck } from '#engines/bottleneck/find.ts'
 import { present } from '#base/assert.ts'
 
 export const localToken = 'local-administrator-of-this-test'
@@ -25,6 +26,16 @@ export type Fakes = {
   ask?: (host: string, ask: Ask) => Promise<Uint8Array>
   open?: (host: string, open: Open) => Promise<ByteChannel>
   store?: Store
+  figures?: Desk['figures']
+}
+
+/** Nothing was ever measured. */
+export const noFigures: Desk['figures'] = {
+  read: async ({ stepMs }) => ({ stepMs, times: [], series: {} }),
+  recent: () => undefined,
+  totals: () => ({}),
+  finding: () => findBottleneck(undefined),
+  health: () => ({ state: 'none', why: '', lost: 0 }),
 }
 
 export type Bench = {
@@ -64,6 +75,7 @@ export async function bench({
     clock: realClock,
     newId: () => randomUUID(),
     live: () => undefined,
+    figures: fakes.figures ?? noFigures,
     ask: fakes.ask ?? (async () => new Uint8Array([1, 2, 3])),
     open: fakes.open ?? (async () => Promise.reject(new Error('nothing opens here'))),
     rehearse: (_before, after) => ({ steps: [{ do: 'store' }], holds: [], predicted: after }),

@@ -4,8 +4,7 @@
  */
 
 import { story } from '#model/problem.ts'
-import type { Json, JsonObject } from '#base/json.ts'
-import type { Hypervisor } from '#drivers/hypervisor/port.ts'
+import type { Json } from '#base/json.ts'
 import type { AgentDoor, Down, Uplink } from '#drivers/link/port.ts'
 import { limits } from '#model/limits.ts'
 import { reason } from '#model/plan.ts'
@@ -16,6 +15,7 @@ import { round, type Reconciler } from '#runtime/reconcile.ts'
 import { answer, openChannel } from './door.ts'
 import { guestReconciler } from './guests.ts'
 import { AgentReports } from './reports.ts'
+import { Sampler } from './samples.ts'
 import { imageReconciler, reportDatastore, volumeReconciler } from './storage.ts'
 import { Wishes } from './wishes.ts'
 import { Workshop } from './workshop.ts'
@@ -42,6 +42,7 @@ type Parts = {
   readonly wishes: Wishes
   readonly reports: AgentReports
   readonly workshop: Workshop
+  readonly sampler: Sampler
   readonly queues: ReturnType<typeof queuesOf>
 }
 
@@ -56,6 +57,7 @@ export async function runAgent(ports: AgentPorts, options: AgentOptions): Promis
   const working = Promise.all([
     keepConnected(ports, options, parts, abort.signal),
     watchDatastores(ports, parts, abort.signal),
+    parts.sampler.run(abort.signal),
   ])
   void reportHost(ports, options, parts.reports)
   return {
@@ -78,7 +80,7 @@ function assemble(ports: AgentPorts, signal: AbortSignal): Parts {
   const wishes = new Wishes(ports.notebook, wake)
   const workshop = new Workshop(ports, (image) => wake('image', image))
   const queues = queuesOf(ports, { wishes, reports, workshop, signal })
-  const parts: Parts = { wishes, reports, workshop, queues }
+  const parts: Parts = { wishes, reports, workshop, queues, sampler: new Sampler(ports) }
   return parts
 }
 
@@ -142,7 +144,7 @@ async function keepConnected(ports: AgentPorts, options: AgentOptions, parts: Pa
       const uplink = await ports.link.connect(doorOf(ports, options, parts, incarnation), signal)
       failures = 0
       parts.reports.connected(uplink)
-      await beat(ports, parts.reports, uplink, signal)
+      await beat(ports, parts, uplink, signal)
       parts.reports.disconnected(uplink)
     } catch (fault) {
       if (!signal.aborted && (failures === 0 || failures % 20 === 0))
@@ -153,29 +155,14 @@ async function keepConnected(ports: AgentPorts, options: AgentOptions, parts: Pa
 }
 
 /** Says that this host is alive, until the connection ends. */
-async function beat(
-  { clock, hypervisor }: AgentPorts,
-  reports: AgentReports,
-  uplink: Uplink,
-  signal: AbortSignal,
-) {
+async function beat({ clock }: AgentPorts, { reports, sampler }: Parts, uplink: Uplink, signal: AbortSignal) {
   const connection = { isOpen: true }
   void uplink.closed.then(() => (connection.isOpen = false))
   while (connection.isOpen && !signal.aborted) {
-    reports.heartbeat(clock.now(), { guests: await figuresOf(hypervisor) })
+    reports.heartbeat(clock.now(), sampler.due())
     await Promise.race([uplink.closed, clock.sleep(limits.heartbeatMs, signal).catch(() => {})])
   }
   uplink.close()
-}
-
-/** Processor time and memory of each guest's process. */
-async function figuresOf(hypervisor: Hypervisor): Promise<JsonObject> {
-  const figures: Record<string, JsonObject> = {}
-  for (const id of await hypervisor.list()) {
-    const usage = await hypervisor.usage(id)
-    if (usage !== null) figures[id] = { ...usage }
-  }
-  return figures
 }
 
 /** The door for one connection. What comes before its greeting is late news of an older one. */

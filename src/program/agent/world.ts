@@ -2,6 +2,7 @@
 
 import type { Clock } from '#drivers/clock/port.ts'
 import type { Datastore } from '#drivers/datastore/port.ts'
+import type { Gauge } from '#drivers/gauge/port.ts'
 import type { Hypervisor } from '#drivers/hypervisor/port.ts'
 import type { ImageMaker } from '#drivers/image/port.ts'
 import type { LinkClient } from '#drivers/link/port.ts'
@@ -24,6 +25,8 @@ export type AgentPorts = {
   readonly datastore: (name: string) => Datastore | undefined
   readonly network: Network
   readonly imageMaker: ImageMaker
+  /** Absent where the host itself is not measured. */
+  readonly gauge?: Gauge
   readonly clock: Clock
   readonly facts: HostFacts
   readonly newId: () => string

@@ -10,6 +10,7 @@ import { kinds } from '#kinds/registry.ts'
 import type { Clock } from '#drivers/clock/port.ts'
 import type { Ledger } from '#drivers/ledger/port.ts'
 import type { LinkServer } from '#drivers/link/port.ts'
+import type { Metrics } from '#drivers/metrics/port.ts'
 import type { Store } from '#drivers/store/port.ts'
 import { WorkQueue } from '#runtime/queue.ts'
 import { round, type BeforeStep, type Reconciler } from '#runtime/reconcile.ts'
@@ -18,9 +19,11 @@ import type { Desk } from '../desk.ts'
 import { HostAllocations } from './allocations.ts'
 import { Chronicle } from './chronicle.ts'
 import { custodyReconciler } from './custody.ts'
+import { Findings } from './findings.ts'
 import { Hosts } from './hosts.ts'
 import { liftAll } from './lifting.ts'
 import { machineReconciler, machinesConcerned, namesOf } from './machines.ts'
+import { Measurements } from './measurements.ts'
 import { Outbox } from './outbox.ts'
 import { rehearseWith } from './rehearse.ts'
 import { Reports } from './reports.ts'
@@ -32,6 +35,8 @@ export type ControllerPorts = {
   readonly store: Store
   readonly ledger: Ledger
   readonly link: LinkServer
+  /** Absent: what is measured is not kept. */
+  readonly metrics?: Metrics
   readonly clock: Clock
   readonly newId: () => string
   readonly log: (line: string) => void
@@ -60,8 +65,11 @@ export async function runController(ports: ControllerPorts, options: ControllerO
     withHello: options.withHello,
   })
   const parts = assemble(ports, options, replica)
-  const { hosts, sessions, outbox, queues } = parts
-  const watching = hosts.watch((host) => sessions.isConnected(host), abort.signal)
+  const { hosts, sessions, outbox, queues, measurements } = parts
+  const watching = Promise.all([
+    hosts.watch((host) => sessions.isConnected(host), abort.signal),
+    measurements.run(abort.signal),
+  ])
   ports.link.onSession((session) => sessions.welcome(session))
   outbox.wake()
   for (const { document } of replica.all('machine')) queues.machine.wake(document.id)
@@ -88,10 +96,14 @@ function assemble(ports: ControllerPorts, options: ControllerOptions, replica: R
   const allocations = new HostAllocations(replica)
   const hosts = new Hosts({ replica, clock, allocations, chronicle })
   const reports = new Reports(replica, hosts, chronicle, () => ({ newId, nowMs: clock.now() }))
+  const measurements = new Measurements({ replica, clock, metrics: ports.metrics, log: ports.log })
   const sessions = new Sessions(replica, {
     onConnect: (host) => void hosts.connected(host).catch((fault) => ports.log(story(fault))),
     onLost: (host) => ports.log(`host ${host}: connection lost`),
-    onUp: (host, up) => reports.take(host, up),
+    onUp: (host, up) => {
+      if (up.say === 'heartbeat') measurements.take(host, up.usage)
+      return reports.take(host, up)
+    },
   })
   // Silence by the bound, not by the connection: after our own restart nobody is connected yet (I-03).
   const isConnected = (host: string) => allocations.silentSince(host) === null
@@ -111,6 +123,8 @@ function assemble(ports: ControllerPorts, options: ControllerOptions, replica: R
     chronicle,
     allocations,
     hosts,
+    measurements,
+    findings: new Findings(replica, measurements),
     reports,
     sessions,
     queues,
@@ -140,6 +154,7 @@ function wakeUnassigned(replica: Replica, queues: { readonly volume: WorkQueue; 
 function indexed(replica: Replica): Replica {
   replica.index('guest-of', 'guest', ({ owner }) => (owner === null ? [] : [owner]))
   replica.index('volume-of', 'volume', ({ owner }) => (owner === null ? [] : [owner]))
+  replica.index('snapshot-of', 'snapshot', ({ owner }) => (owner === null ? [] : [owner]))
   replica.index('machine-in', 'machine', ({ project }) => [project ?? ''])
   replica.index('volume-in', 'volume', ({ project }) => [project ?? ''])
   replica.index('machines-naming', 'machine', namesOf)
@@ -153,7 +168,7 @@ function indexed(replica: Replica): Replica {
 }
 
 function deskOf(ports: ControllerPorts, options: ControllerOptions, replica: Replica, parts: Parts): Desk {
-  const { hosts, sessions, reports, outbox, allocations } = parts
+  const { findings, sessions, reports, outbox, allocations } = parts
   return {
     version: options.version,
     replica,
@@ -161,7 +176,8 @@ function deskOf(ports: ControllerPorts, options: ControllerOptions, replica: Rep
     ledger: ports.ledger,
     clock: ports.clock,
     newId: ports.newId,
-    live: (kind, id) => hosts.live(kind, id),
+    live: (kind, id) => findings.live(kind, id),
+    figures: figuresOf(ports, parts),
     ask: (host, ask) => sessions.ask(host, ask),
     open: (host, open) => sessions.open(host, open),
     rehearse: rehearseWith(replica, allocations),
@@ -169,6 +185,19 @@ function deskOf(ports: ControllerPorts, options: ControllerOptions, replica: Rep
     audited: () => outbox.wake(),
   }
 }
+
+/** Nothing is kept where nothing keeps it; what is measured now is known all the same. */
+const figuresOf = (
+  { metrics, clock }: ControllerPorts,
+  { measurements, findings }: Parts,
+): Desk['figures'] => ({
+  read: async (span) =>
+    (await metrics?.read({ ...span, nowMs: clock.now() })) ?? { stepMs: span.stepMs, times: [], series: {} },
+  recent: (kind, id) => measurements.recent(kind, id),
+  totals: (kind, id) => measurements.totals(kind, id),
+  finding: (machine) => findings.of(machine),
+  health: () => measurements.health(),
+})
 
 async function act(
   reports: Reports,

@@ -3,7 +3,6 @@
  * wall clock (I-03, I-04); silent is not dead, and nothing is done about its guests (I-25).
  */
 
-import { isObject, type JsonObject } from '#base/json.ts'
 import { judged } from '#model/condition.ts'
 import type { Document, Stored } from '#model/document.ts'
 import { limits } from '#model/limits.ts'
@@ -23,7 +22,6 @@ export class Hosts {
   readonly #allocations: HostAllocations
   readonly #chronicle: Chronicle
   readonly #heardAt = new Map<string, number>()
-  readonly #live = new Map<string, JsonObject>()
   readonly #figuresDue = new Set<string>()
 
   constructor(on: { replica: Replica; clock: Clock; allocations: HostAllocations; chronicle: Chronicle }) {
@@ -39,19 +37,8 @@ export class Hosts {
     })
   }
 
-  /** The fast-moving figures of a host, or of a guest or machine as its host last told them. */
-  live(kind: string, id: string): JsonObject | undefined {
-    if (kind === 'host') return this.#live.get(this.#replica.get('host', id)?.document.name ?? '')
-    if (kind !== 'machine' && kind !== 'guest') return undefined
-    const stored = kind === 'guest' ? this.#replica.get('guest', id) : this.#replica.by('guest-of', id)[0]
-    const guests = this.#live.get(stored?.document.host ?? '')?.guests
-    const figures = isObject(guests) ? guests[stored?.document.id ?? ''] : undefined
-    return isObject(figures) ? (figures as JsonObject) : undefined
-  }
-
-  heard(name: string, live?: JsonObject) {
+  heard(name: string) {
     this.#heardAt.set(name, this.#clock.monotonic())
-    if (live !== undefined) this.#live.set(name, live)
   }
 
   async connected(name: string): Promise<void> {
