@@ -9,6 +9,7 @@ import { kindNamed } from '#kinds/registry.ts'
 import type { GuestSpec, GuestStatus } from '#kinds/guest/schema.ts'
 import { guestClaims } from '#kinds/machine/body.ts'
 import type { HostStatus } from '#kinds/host/schema.ts'
+import type { MachineSpec } from '#kinds/machine/schema.ts'
 import type { Replica } from '#runtime/replica.ts'
 import { created, documentOf, edited } from './documents.ts'
 import type { Hosts } from './hosts.ts'
@@ -36,10 +37,7 @@ export class Reports {
   }
 
   async take(host: string, up: Up): Promise<void> {
-    this.#hosts.heard(
-      host,
-      up.say === 'heartbeat' && isObject(up.usage) ? { ...up.usage, heardAtMs: up.atMs } : undefined,
-    )
+    this.#hosts.heard(host)
     if (up.say === 'report') await this.#report(host, up)
     if (up.say === 'event') this.#event(host, up)
   }
@@ -160,13 +158,16 @@ export class Reports {
     const { machine, machineSpec, epoch } = guest.spec as GuestSpec
     const kind = kindNamed('machine')
     if (kind === undefined || this.#replica.get('machine', machine) !== undefined) return undefined
-    const status = { ...kind.status.parse({}), epoch, host: guest.host }
+    const spec = kind.spec.parse(machineSpec) as MachineSpec
+    // What was wished of it once is done or was on its way: nothing goes back a second time (I-29).
+    const revertedAt = spec.revert?.at ?? 0
+    const status = { ...kind.status.parse({}), epoch, revertedAt, host: guest.host }
     return this.#unique({
       ...guest,
       kind: 'machine',
       id: machine,
       owner: null,
-      spec: kind.spec.parse(machineSpec),
+      spec,
       status,
       generation: 1,
     })
