@@ -3,7 +3,7 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { test } from 'node:test'
 import { oneOf, randomFrom, wholeFrom, type Random } from '#base/random.ts'
-import type { GuestSpec } from './schema.ts'
+import { guest as guestKind, type GuestSpec } from './schema.ts'
 import {
   blankRecord,
   crashPauseMs,
@@ -14,7 +14,7 @@ import {
   type GuestStep,
 } from './plan.ts'
 
-const wish: GuestSpec = {
+const wish: GuestSpec = guestKind.spec.parse({
   machine: 'm',
   machineName: 'web',
   epoch: 1,
@@ -31,17 +31,23 @@ const wish: GuestSpec = {
   disks: [],
   nics: [],
   machineSpec: {},
-}
+})
 const record: GuestRecord = { ...blankRecord, epoch: 1, boot: 1, hostBoot: 'b' }
 const seen: GuestObserved = {
   process: 'running',
   pid: 7,
   boot: 1,
   startedAtMs: 0,
+  running: null,
   isIoStopped: false,
+  isWatchdogStopped: false,
+  wordSeenAtMs: null,
+  inside: null,
   detail: '',
   record,
-  unready: [],
+  waits: {},
+  media: {},
+  attempts: {},
   isClaimed: true,
   hostBoot: 'b',
   nowMs: 1_000_000,
@@ -156,6 +162,8 @@ function after(spec: GuestSpec, now: GuestObserved, step: GuestStep, heeds: bool
     case 'kill':
     case 'remove':
       return { ...now, process: 'absent', pid: null }
+    default:
+      throw new Error(`no parts are wished here: ${step.do}`)
   }
 }
 

@@ -11,85 +11,24 @@
  */
 
 import { unreachable } from '#base/assert.ts'
-import { canonical } from '#base/json.ts'
 import { limits } from '#model/limits.ts'
-import { proceed, settled, wait, type Hold, type Plan } from '#model/plan.ts'
-import type { GuestSpec, GuestStatus } from './schema.ts'
+import { proceed, reason, settled, wait, type Hold, type Plan } from '#model/plan.ts'
+import { differs, planParts } from './plan-parts.ts'
+import { readyOf } from './plan-phase.ts'
+import { note, type Exit, type GuestObserved, type GuestRecord, type GuestStep } from './plan-record.ts'
+import type { GuestSpec } from './schema.ts'
 
-export type Exit = NonNullable<GuestStatus['exit']>
-
-export type GuestRecord = {
-  /** Highest epoch that this host was ever given for the guest; an older order is refused. */
-  readonly epoch: number
-  /** The boot that was begun last; 0: none. */
-  readonly boot: number
-  /** How that boot ended; null while it has not. */
-  readonly exit: Exit | null
-  /** Crashes in a row. */
-  readonly crashes: number
-  /** When the power button was first, and last, pressed in this boot. */
-  readonly askedAtMs: number | null
-  readonly pressedAtMs: number | null
-  /** Boot id of the host when this boot was begun. */
-  readonly hostBoot: string
-  readonly isRemoved: boolean
-  /** What it was begun with, of what can differ from the wish until the next boot. */
-  readonly shape: Shape | null
-}
-
-export type Shape = { readonly disks: readonly string[]; readonly plugs: readonly string[] }
-
-/** Ids of the volumes, and each plug in words that differ when it must be plugged anew. */
-export const shapeOf = ({ disks, nics }: Pick<GuestSpec, 'disks' | 'nics'>): Shape => ({
-  disks: disks.map(({ volume }) => volume),
-  plugs: nics.map((nic) => canonical(nic)),
-})
-
-export const blankRecord: GuestRecord = {
-  epoch: 0,
-  boot: 0,
-  exit: null,
-  crashes: 0,
-  askedAtMs: null,
-  pressedAtMs: null,
-  hostBoot: '',
-  isRemoved: false,
-  shape: null,
-}
-
-export type GuestObserved = {
-  readonly process:
-    | 'absent'
-    | 'starting'
-    | 'running'
-    | 'paused'
-    | 'shutdown'
-    | 'panicked'
-    | 'lost'
-    | 'strange'
-  readonly pid: number | null
-  /** Boot and epoch of the process that is seen. */
-  readonly boot: number
-  readonly startedAtMs: number | null
-  readonly isIoStopped: boolean
-  readonly detail: string
-  readonly record: GuestRecord
-  /** What keeps it from starting: volumes, image. */
-  readonly unready: readonly Hold[]
-  /** Whether the store still wishes for it. */
-  readonly isClaimed: boolean
-  readonly hostBoot: string
-  readonly nowMs: number
-}
-
-export type GuestStep =
-  | { readonly do: 'note'; readonly record: GuestRecord }
-  | { readonly do: 'spawn' }
-  | { readonly do: 'pause' }
-  | { readonly do: 'resume' }
-  | { readonly do: 'powerdown' }
-  | { readonly do: 'kill' }
-  | { readonly do: 'remove' }
+export { attemptKey, partOf, tryPauseMs } from './plan-parts.ts'
+export { openParts, phaseOf, readyOf } from './plan-phase.ts'
+export {
+  blankRecord,
+  type Attempt,
+  type Exit,
+  type GuestObserved,
+  type GuestRecord,
+  type GuestStep,
+  type LiveStep,
+} from './plan-record.ts'
 
 /** How often the power button is pressed again: a guest still booting does not listen. */
 const pressAgainMs = 5_000
@@ -169,7 +108,11 @@ function afterPause(wish: GuestSpec, seen: GuestObserved, crashes: number): Plan
 }
 
 function begin(wish: GuestSpec, seen: GuestObserved): Plan<GuestStep> {
-  if (seen.unready.length > 0) return { steps: [], holds: seen.unready, againMs: 2_000 }
+  const goesOn = isFromMemory(wish, seen)
+  const { memory, ...others } = seen.waits
+  const waits = [...Object.values(others), ...(goesOn && memory !== undefined ? [memory] : [])]
+  if (waits.length > 0) return { steps: [], holds: waits, againMs: 2_000 }
+  const { memoryMib, machineType, kernelImage, commandLine, shape } = wish
   const record: GuestRecord = {
     ...seen.record,
     epoch: wish.epoch,
@@ -179,9 +122,24 @@ function begin(wish: GuestSpec, seen: GuestObserved): Plan<GuestStep> {
     pressedAtMs: null,
     hostBoot: seen.hostBoot,
     isRemoved: false,
-    shape: shapeOf(wish),
+    begun: { memoryMib, machineType, kernelImage, commandLine, shape },
+    disks: wish.disks,
+    nics: wish.nics,
+    goesOn,
+    ready: null,
+    isWatchdogKnown: false,
   }
-  return proceed<GuestStep>(note(record), { do: 'spawn' })
+  return proceed<GuestStep>(note(record), { do: 'spawn', goesOn })
+}
+
+/**
+ * Whether the boot goes on from memory. Its disks are of that very moment only until it has run: where that may
+ * have been, as after the host stopped over it, it boots from them instead.
+ */
+function isFromMemory({ memoryOf, boot }: GuestSpec, { record, hostBoot }: GuestObserved): boolean {
+  if (memoryOf?.boot !== boot) return false
+  const wasBegun = record.boot >= boot
+  return !wasBegun || (record.goesOn && record.exit === null && record.hostBoot === hostBoot)
 }
 
 /** A round sees a start only before or after it was worked on, never meanwhile. */
@@ -196,10 +154,62 @@ function planRunning(wish: GuestSpec, seen: GuestObserved): Plan<GuestStep> {
   if (wish.power === 'off' || wish.boot > seen.boot) return powerDown(wish, seen)
   if (seen.record.askedAtMs !== null) return changedMind(wish, seen)
   if (wish.power === 'paused') return proceed({ do: 'pause' })
+  const changed = notable(wish, seen)
+  if (changed !== null) return proceed(note({ ...seen.record, ...changed }))
+  const parts = planParts(wish, seen)
+  if (parts.steps.length > 0 || seen.record.crashes === 0) return told(wish, seen, parts)
   const ranMs = seen.startedAtMs === null ? 0 : seen.nowMs - seen.startedAtMs
-  if (seen.record.crashes === 0) return settled
-  if (ranMs >= recoveredMs) return proceed(note({ ...seen.record, crashes: 0 }))
-  return { ...settled, againMs: recoveredMs - Math.max(0, ranMs) }
+  const leftMs = recoveredMs - Math.max(0, ranMs)
+  return told(wish, seen, { ...parts, againMs: Math.min(parts.againMs ?? leftMs, leftMs) })
+}
+
+/** What is worth to be noted of a guest that runs, or nothing. */
+function notable(wish: GuestSpec, seen: GuestObserved): Partial<GuestRecord> | null {
+  const { record, running } = seen
+  const ranMs = seen.startedAtMs === null ? 0 : seen.nowMs - seen.startedAtMs
+  const ready = readyOf(wish, seen)
+  const version = running?.machineVersion ?? record.machineVersion
+  const news: Partial<GuestRecord> = {
+    ...(record.crashes > 0 && ranMs >= recoveredMs ? { crashes: 0 } : {}),
+    ...(record.ready === null && ready !== null ? { ready } : {}),
+    ...(version === record.machineVersion ? {} : { machineVersion: version }),
+    ...(record.isWatchdogKnown ? { isWatchdogKnown: false } : {}),
+    ...(running === null ? {} : unnoted(wish, seen.record, running)),
+  }
+  return Object.keys(news).length === 0 ? null : news
+}
+
+/** A part that runs as wished and that no note tells of, as after a note was lost, is noted. */
+function unnoted(
+  { disks, nics }: GuestSpec,
+  record: GuestRecord,
+  running: NonNullable<GuestObserved['running']>,
+): Partial<GuestRecord> {
+  const lack = <Part extends { readonly id: string }>(
+    wished: readonly Part[],
+    noted: readonly Part[],
+    run: readonly { readonly id: string }[],
+  ) => wished.filter(({ id }) => run.some((one) => one.id === id) && !noted.some((one) => one.id === id))
+  const lost = {
+    disks: lack(disks, record.disks, running.disks),
+    nics: lack(nics, record.nics, running.nics),
+  }
+  return {
+    ...(lost.disks.length === 0 ? {} : { disks: [...record.disks, ...lost.disks] }),
+    ...(lost.nics.length === 0 ? {} : { nics: [...record.nics, ...lost.nics] }),
+  }
+}
+
+/** What is worth knowing of a guest that runs, beside what is done. */
+function told(wish: GuestSpec, { record, inside }: GuestObserved, plan: Plan<GuestStep>): Plan<GuestStep> {
+  const isLeft = wish.memoryOf !== null && wish.memoryOf.boot === record.boot && !record.goesOn
+  const holds: Hold[] = [
+    ...(isLeft ? [reason('guest/memory-left', { snapshot: wish.memoryOf?.snapshot ?? '' })] : []),
+    ...(record.ready === null && inside?.cloudInit === 'error'
+      ? [reason('guest/cloud-init-failed', { why: inside.detail.slice(0, 200) })]
+      : []),
+  ]
+  return { ...plan, holds: [...plan.holds, ...holds] }
 }
 
 /** Asked to power down, then wished on after all: it may still go (and is begun again), or has not heard. */
@@ -220,8 +230,16 @@ function planPaused(wish: GuestSpec, seen: GuestObserved): Plan<GuestStep> {
   // A guest whose CPUs stand still cannot hear the power button.
   if (mustEnd)
     return wish.forceAfterSeconds === 0 || isOverdue(wish, seen) ? end(seen, 'forced') : resumeFirst(seen)
-  if (wish.power === 'paused') return settled
+  if (wish.power === 'paused') return keepPaused(wish, seen)
+  if (seen.isWatchdogStopped && !seen.record.isWatchdogKnown) return wait('guest/watchdog')
   return seen.isIoStopped ? wait('guest/io-stopped', {}, 2_000) : proceed({ do: 'resume' })
+}
+
+/** What a guest would have to let go of, it lets go of when it runs. */
+function keepPaused(wish: GuestSpec, seen: GuestObserved): Plan<GuestStep> {
+  if (seen.isWatchdogStopped && !seen.record.isWatchdogKnown)
+    return proceed(note({ ...seen.record, isWatchdogKnown: true }))
+  return differs(wish, seen) ? wait('guest/paused-changes') : settled
 }
 
 const resumeFirst = (seen: GuestObserved): Plan<GuestStep> =>
@@ -257,38 +275,7 @@ function end(seen: GuestObserved, why: Exit['why']): Plan<GuestStep> {
   const { record } = seen
   if (record.exit !== null) return proceed({ do: 'kill' })
   const isCrash = why === 'crashed' || why === 'panicked'
-  const exit: Exit = { why, atMs: seen.nowMs, detail: isCrash ? seen.detail.slice(0, 400) : '' }
+  const exit: Exit = { why, atMs: seen.nowMs, detail: why === 'forced' ? '' : seen.detail.slice(0, 400) }
   const crashes = isCrash ? record.crashes + 1 : record.crashes
   return proceed<GuestStep>(note({ ...record, exit, crashes }), { do: 'kill' })
-}
-
-const note = (record: GuestRecord): GuestStep => ({ do: 'note', record })
-
-/** What people are told of the guest's phase. */
-export function phaseOf(wish: GuestSpec, { process, record }: GuestObserved): GuestStatus['phase'] {
-  switch (process) {
-    case 'starting':
-    case 'paused':
-      return process
-    case 'running':
-      return record.askedAtMs === null ? 'running' : 'stopping'
-    case 'strange':
-      return 'running'
-    case 'shutdown':
-      return 'stopping'
-    case 'panicked':
-    case 'lost':
-      return 'crashed'
-    case 'absent':
-      return absentPhase(wish, record)
-    default:
-      return unreachable(process)
-  }
-}
-
-function absentPhase(wish: GuestSpec, { exit, boot, isRemoved }: GuestRecord): GuestStatus['phase'] {
-  if (wish.power === 'gone') return isRemoved ? 'absent' : 'stopping'
-  if (boot < wish.boot && wish.power !== 'off') return 'absent'
-  if (exit === null) return wish.power === 'off' ? 'stopped' : 'absent'
-  return exit.why === 'crashed' || exit.why === 'panicked' ? 'crashed' : 'stopped'
 }

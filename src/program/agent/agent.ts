@@ -13,7 +13,10 @@ import { host as hostKind } from '#kinds/host/schema.ts'
 import { pauseMs, WorkQueue } from '#runtime/queue.ts'
 import { round, type Reconciler } from '#runtime/reconcile.ts'
 import { answer, openChannel } from './door.ts'
+import { Patience } from './attempts.ts'
+import { GuestRecords } from './guest-records.ts'
 import { guestReconciler } from './guests.ts'
+import { Insides } from './insides.ts'
 import { AgentReports } from './reports.ts'
 import { Sampler } from './samples.ts'
 import { imageReconciler, reportDatastore, volumeReconciler } from './storage.ts'
@@ -42,6 +45,9 @@ type Parts = {
   readonly wishes: Wishes
   readonly reports: AgentReports
   readonly workshop: Workshop
+  readonly insides: Insides
+  readonly patience: Patience
+  readonly records: GuestRecords
   readonly sampler: Sampler
   readonly queues: ReturnType<typeof queuesOf>
 }
@@ -57,6 +63,7 @@ export async function runAgent(ports: AgentPorts, options: AgentOptions): Promis
   const working = Promise.all([
     keepConnected(ports, options, parts, abort.signal),
     watchDatastores(ports, parts, abort.signal),
+    parts.insides.run(abort.signal),
     parts.sampler.run(abort.signal),
   ])
   void reportHost(ports, options, parts.reports)
@@ -77,17 +84,20 @@ function assemble(ports: AgentPorts, signal: AbortSignal): Parts {
   const reports = new AgentReports()
   // The queues and what they work on know each other: what changes a wish wakes its loop.
   const wake = (kind: string, id: string) => wakeFor(parts, kind, id)
-  const wishes = new Wishes(ports.notebook, wake)
+  const patience = new Patience()
+  const wishes = new Wishes(ports.notebook, (kind, id) => {
+    if (kind === 'guest') patience.end(id)
+    wake(kind, id)
+  })
   const workshop = new Workshop(ports, (image) => wake('image', image))
-  const queues = queuesOf(ports, { wishes, reports, workshop, signal })
-  const parts: Parts = { wishes, reports, workshop, queues, sampler: new Sampler(ports) }
+  const insides = new Insides(ports, (guest) => wake('guest', guest))
+  const records = new GuestRecords(ports.notebook)
+  const on = { wishes, reports, workshop, insides, patience, records, sampler: new Sampler(ports) }
+  const parts: Parts = { ...on, queues: queuesOf(ports, { ...on, signal }) }
   return parts
 }
 
-function queuesOf(
-  ports: AgentPorts,
-  on: { wishes: Wishes; reports: AgentReports; workshop: Workshop; signal: AbortSignal },
-) {
+function queuesOf(ports: AgentPorts, on: Omit<Parts, 'queues'> & { readonly signal: AbortSignal }) {
   return {
     guest: queueOf(ports, on.wishes, guestReconciler(ports, on)),
     volume: queueOf(ports, on.wishes, volumeReconciler(ports, on)),

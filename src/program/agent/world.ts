@@ -8,6 +8,7 @@ import type { ImageMaker } from '#drivers/image/port.ts'
 import type { LinkClient } from '#drivers/link/port.ts'
 import type { Network } from '#drivers/network/port.ts'
 import type { Notebook } from '#drivers/notebook/port.ts'
+import type { GuestSpec } from '#kinds/guest/schema.ts'
 import type { HostStatus } from '#kinds/host/schema.ts'
 import type { BeforeStep } from '#runtime/reconcile.ts'
 
@@ -17,6 +18,9 @@ export type HostFacts = Pick<
   'architecture' | 'cpus' | 'memoryMib' | 'kernel' | 'hostname' | 'bootId'
 >
 
+/** What a guest is told at its first boot: the bytes of a disk with the volume id `cidata`; null: nothing. */
+export type Seeds = { readonly build: (spec: GuestSpec) => Uint8Array | null }
+
 export type AgentPorts = {
   readonly link: LinkClient
   readonly notebook: Notebook
@@ -25,6 +29,7 @@ export type AgentPorts = {
   readonly datastore: (name: string) => Datastore | undefined
   readonly network: Network
   readonly imageMaker: ImageMaker
+  readonly seeds?: Seeds
   /** Absent where the host itself is not measured. */
   readonly gauge?: Gauge
   readonly clock: Clock
