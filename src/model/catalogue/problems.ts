@@ -2,6 +2,7 @@
 
 import { guestsProblems } from './problems/guests.ts'
 import { hostsProblems } from './problems/hosts.ts'
+import { networksProblems } from './problems/networks.ts'
 import { objectsProblems } from './problems/objects.ts'
 import { peopleProblems } from './problems/people.ts'
 import { programsProblems } from './problems/programs.ts'
@@ -14,6 +15,7 @@ export type { Entry } from './problems/entry.ts'
 export const problems = {
   ...requestsProblems,
   ...peopleProblems,
+  ...networksProblems,
   ...objectsProblems,
   ...storeProblems,
   ...hostsProblems,

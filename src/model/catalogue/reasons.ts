@@ -1,11 +1,13 @@
 /** The catalogue of reasons: why something waits (a hold) or is not allowed now (a refusal). */
 
 import type { Sentence } from '../sentence.ts'
+import { machinesReasons } from './reasons/machines.ts'
 import { bounds } from './bounds.ts'
 
 const s = (en: string, ko: string): Sentence => ({ en, ko })
 
 export const reasons = {
+  ...machinesReasons,
   // Machine
   'machine/no-image': s('Image {image} is not ready yet', '이미지 {image}이(가) 아직 준비되지 않았습니다'),
   'machine/image-failed': s('Image {image} failed', '이미지 {image}이(가) 실패했습니다'),

@@ -1,10 +1,12 @@
 /** The catalogue of steps: what a plan would do, as people read it before it is done. */
 
 import type { Sentence } from '../sentence.ts'
+import { changesSteps } from './steps/changes.ts'
 
 const s = (en: string, ko: string): Sentence => ({ en, ko })
 
 export const steps = {
+  ...changesSteps,
   'object/create': s('Create {kind} {name}', '{kind} {name}을(를) 만듭니다'),
   'object/change': s('Change {kind} {name}', '{kind} {name}을(를) 변경합니다'),
   'object/delete': s('Delete {kind} {name}', '{kind} {name}을(를) 삭제합니다'),

@@ -156,6 +156,64 @@ export const hostsProblems = {
     ),
     advice: s('Check the file and upload it again.', '파일을 확인하고 다시 업로드하십시오.'),
   },
+  'image/offset': {
+    status: 409,
+    exit: 3,
+    retry: 'after-change',
+    title: s('The part does not follow what is there', '이어지는 부분이 아닙니다'),
+    detail: s(
+      'The part begins at byte {given}, but {have} bytes are there.',
+      '보낸 부분은 {given}바이트에서 시작하지만 지금까지 받은 것은 {have}바이트입니다.',
+    ),
+    advice: s(
+      'Ask how much is there (HEAD) and go on from that byte.',
+      'HEAD로 받은 크기를 확인하고 거기서부터 이어서 보내십시오.',
+    ),
+  },
+  'image/fetch': {
+    status: 502,
+    exit: 1,
+    retry: 'later',
+    title: s('The content cannot be fetched', '내용을 가져올 수 없습니다'),
+    detail: s('{url} cannot be fetched: {why}.', '{url}을(를) 가져올 수 없습니다: {why}.'),
+    advice: s(
+      'Check the address and whether the host reaches it.',
+      '주소와 호스트의 연결 상태를 확인하십시오.',
+    ),
+  },
+  'image/address': {
+    status: 422,
+    exit: 2,
+    retry: 'never',
+    title: s('The address may not be fetched from', '가져올 수 없는 주소입니다'),
+    detail: s('{url} leads to {address}: {why}.', '{url}의 실제 주소는 {address}입니다: {why}.'),
+    advice: s(
+      'Where that is wanted, start Decant with --allow-private-addresses.',
+      '필요하면 Decant를 --allow-private-addresses로 시작하십시오.',
+    ),
+  },
+  'image/path': {
+    status: 422,
+    exit: 2,
+    retry: 'after-change',
+    title: s('The path may not be imported from', '가져올 수 없는 경로입니다'),
+    detail: s(
+      '{path} lies in no folder that the host allows (allowed: {folders}).',
+      '{path} 경로는 호스트가 허용한 폴더에 있지 않습니다(허용: {folders}).',
+    ),
+    advice: s(
+      'Start Decant with --import-folder DIR, or upload the file.',
+      'Decant를 --import-folder DIR로 시작하거나 파일을 업로드하십시오.',
+    ),
+  },
+  'image/unreadable': {
+    status: 422,
+    exit: 2,
+    retry: 'after-change',
+    title: s('The file cannot be read', '파일을 읽을 수 없습니다'),
+    detail: s('{path} cannot be read: {why}.', '{path} 파일을 읽을 수 없습니다: {why}.'),
+    advice: s('Check that it is there and is a plain file.', '일반 파일이 있는지 확인하십시오.'),
+  },
   'network/port-busy': {
     status: 409,
     exit: 3,
