@@ -1,7 +1,5 @@
 /** What the server says about itself: health, who is calling, every route, its description, its figures. */
 
-import { holdsRole } from '#model/access.ts'
-import { Problem } from '#model/problem.ts'
 import type { Room } from './api.ts'
 import { metricsText } from './metrics.ts'
 import { openApiDocument } from './openapi.ts'
@@ -28,7 +26,7 @@ const openRoutes = (room: () => Room): Route[] => [
     summary: 'Whether it works: 200, or 503 with the reason',
     role: 'anyone',
     action: 'health.get',
-    answers: '`state`, `why`, `version`',
+    answers: '`state`, `why`, `version`, `metrics`',
     handle: async () => health(room()),
   },
   {
@@ -83,23 +81,20 @@ const knownRoutes = (room: () => Room): Route[] => [
   },
   {
     ...shared,
-    scope: 'pool',
     path: '/metrics',
-    summary: 'Figures for Prometheus',
-    role: 'viewer',
+    summary: 'Figures for Prometheus: of the pool for its viewers, of their own machines for others',
+    role: 'signed-in',
     action: 'metrics.get',
     answers: '`text/plain; version=0.0.4`',
     handle: async ({ caller }) => {
-      if (!holdsRole(caller.principal, 'viewer', null))
-        throw new Problem('auth/forbidden', { role: 'viewer' })
       const headers = { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }
-      return { status: 200, headers, body: metricsText(room()) }
+      return { status: 200, headers, body: metricsText(room(), caller.principal) }
     },
   },
 ]
 
 function health({ desk }: Room): Answer {
   const { state, why } = desk.store.health()
-  const body = { state, why, version: desk.version }
+  const body = { state, why, version: desk.version, metrics: desk.figures.health().state }
   return { status: state === 'ok' ? 200 : 503, body }
 }

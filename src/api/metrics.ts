@@ -1,17 +1,24 @@
 /** Figures in Prometheus' text format 0.0.4: counts by state, requests, streams, the store's health. */
 
 import { at } from '#base/json.ts'
+import { holdsRole, type Principal } from '#model/access.ts'
 import type { Room } from './api.ts'
+import { exportedLines, quoted } from './exported.ts'
 
 const head = (name: string, type: 'gauge' | 'counter' | 'histogram', help: string) => [
   `# HELP ${name} ${help}`,
   `# TYPE ${name} ${type}`,
 ]
 
-/** A label's value may hold backslash, quote and line break only escaped. */
-const quoted = (text: string) => text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
+/** The whole page for viewers of the pool; for others their own machines. */
+export const metricsText = (room: Room, principal: Principal): string =>
+  [
+    ...(holdsRole(principal, 'viewer', null) ? poolLines(room) : []),
+    ...exportedLines(room, principal),
+    '',
+  ].join('\n')
 
-export function metricsText({ desk, kinds, measures }: Room): string {
+function poolLines({ desk, kinds, measures }: Room): string[] {
   const { state } = desk.store.health()
   const objects = kinds.flatMap(({ name }) => {
     const counts = new Map<string, number>()
@@ -38,6 +45,5 @@ export function metricsText({ desk, kinds, measures }: Room): string {
     `decant_consoles ${measures.consoles}`,
     ...head('decant_request_duration_seconds', 'histogram', 'Time to answer, by route and class of status'),
     ...measures.lines(),
-    '',
-  ].join('\n')
+  ]
 }

@@ -5,6 +5,7 @@ import type { Stored } from '#model/document.ts'
 import { steps, type StepCode } from '#model/catalogue/steps.ts'
 import { say, type Facts, type Language } from '#model/sentence.ts'
 import type { Desk } from '#program/desk.ts'
+import type { Found } from '#engines/bottleneck/find.ts'
 import { reasonSentence } from './language.ts'
 
 export function presented(desk: Desk, { document, revision }: Stored, language: Language): JsonObject {
@@ -16,9 +17,25 @@ export function presented(desk: Desk, { document, revision }: Stored, language: 
     ...(hasSome(status.conditions)
       ? { conditions: status.conditions.map((condition) => withMessage(condition, language)) }
       : {}),
-    ...(live === undefined ? {} : { live }),
+    ...(live === undefined ? {} : { live: saidLive(live, language) }),
   }
   return { ...document, status: said, revision } as unknown as JsonObject
+}
+
+/** Live figures, the finding among them with its sentences. */
+const saidLive = (live: JsonObject, language: Language) =>
+  isObject(live.finding)
+    ? { ...live, finding: withFinding(live.finding as unknown as Found, language) }
+    : live
+
+/** A finding with its sentences. */
+export function withFinding({ also, ...first }: Found, language: Language) {
+  const one = ({ resource, strength, reason }: Omit<Found, 'also'>) => ({
+    resource,
+    strength,
+    ...(withMessage(reason, language) as object),
+  })
+  return { ...one(first), also: also.map(one) }
 }
 
 const hasSome = (value: unknown): value is readonly unknown[] => Array.isArray(value) && value.length > 0

@@ -6,6 +6,7 @@ import { aboutRoutes } from './about.ts'
 import { bulkRoute } from './bulk.ts'
 import { consoleRoute } from './consoles.ts'
 import { contentRoute } from './content.ts'
+import { figureRoutes } from './figures.ts'
 import { kindRoutes } from './kind-routes.ts'
 import { ledgerRoutes } from './ledger-routes.ts'
 import { pageRoutes } from './pages.ts'
@@ -20,6 +21,7 @@ export const routesOf = (room: () => Room, kinds: readonly Kind[]): Route[] => [
   consoleRoute(room),
   bulkRoute(room),
   watchRoute(room),
+  ...figureRoutes(room),
   ...ledgerRoutes(room),
   ...signInRoutes(room),
   ...aboutRoutes(room),
