@@ -39,7 +39,7 @@ const pidOf = (id: string) => 2 + (Number.parseInt(id.slice(0, 8), 16) % 4_000_0
 
 /** A guest that is as wished. */
 export function guestStatusOf({ id, spec, generation, createdAtMs }: Document): GuestStatus {
-  const { power, epoch, boot, cpus, memoryMib, machineType } = spec as GuestSpec
+  const { power, epoch, boot, cpus, memoryMib, machineType, disks } = spec as GuestSpec
   const hasProcess = power === 'on' || power === 'paused'
   const exit = { why: 'asked' as const, atMs: createdAtMs, detail: '' }
   return {
@@ -53,7 +53,9 @@ export function guestStatusOf({ id, spec, generation, createdAtMs }: Document): 
     exit: hasProcess ? null : exit,
     accelerator: 'simulated',
     qemuVersion: 'simulated',
-    running: hasProcess ? { cpus, memoryMib, machineType } : null,
+    running: hasProcess
+      ? { cpus, memoryMib, machineType, disks: disks.map(({ volume }) => volume), plugs: [] }
+      : null,
     walls: ['simulated'],
   }
 }

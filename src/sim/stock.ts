@@ -7,6 +7,7 @@ import { image as imageKind, type ImageDocument } from '#kinds/image/schema.ts'
 import { guest as guestKind, type GuestDocument } from '#kinds/guest/schema.ts'
 import { guestClaims, guestSpecOf } from '#kinds/machine/body.ts'
 import type { MachineObserved } from '#kinds/machine/observed.ts'
+import { bootDiskName } from '#kinds/machine/parts.ts'
 import { allocationOf } from '#kinds/machine/plan.ts'
 import { reportMachine } from '#kinds/machine/report.ts'
 import { machine as machineKind, type MachineDocument } from '#kinds/machine/schema.ts'
@@ -155,7 +156,14 @@ const observed = (
   image,
   bootVolume,
   disks: [],
+  spare: [],
+  volumeNames: [],
+  media: [],
   networks: [network],
+  groups: [],
+  baseline: 'qemu64',
+  source: null,
+  returning: null,
   guest: null,
   allocated: allocationOf(machine.spec),
   room: null,
@@ -166,7 +174,7 @@ function volumeOf(
   { id, name, host, labels, project }: MachineDocument,
   { newId, nowMs }: Making,
 ): VolumeDocument {
-  const spec = volumeKind.spec.parse({ datastore, image: 'starter' })
+  const spec = volumeKind.spec.parse({ datastore, image: 'starter', disk: bootDiskName })
   const seed = {
     kind: 'volume',
     name: `${name}-${id.slice(0, 8)}-boot`,

@@ -61,15 +61,10 @@ export const FirstBoot = z.strictObject({
     .nullable()
     .default(null)
     .meta({ title: 'Vendor data', description: 'Never shown again' }),
-  networkConfig: z
-    .string()
-    .max(limits.userDataChars)
-    .nullable()
-    .default(null)
-    .meta({
-      title: 'Network',
-      description: "A network-config version 2; none: made from the machine's NICs",
-    }),
+  networkConfig: z.string().max(limits.userDataChars).nullable().default(null).meta({
+    title: 'Network',
+    description: "A network-config version 2; none: made from the machine's NICs",
+  }),
 })
 export type FirstBoot = z.output<typeof FirstBoot>
 

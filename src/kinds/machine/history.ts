@@ -79,6 +79,8 @@ const statusFrom1 = (status: Fields): Fields => ({
   addresses: [],
   snapshot: null,
   revertedAt: 0,
+  reverting: null,
+  memoryOf: null,
   machineVersion: null,
   ...status,
 })

@@ -1,13 +1,15 @@
 /** Looks at everything that a machine's plan needs, in the controller's replica. */
 
-import type { Stored } from '#model/document.ts'
+import type { Document, Stored } from '#model/document.ts'
 import { resolve } from '#model/reference.ts'
 import type { Candidate } from '#engines/placement/rule.ts'
 import type { GuestDocument } from '#kinds/guest/schema.ts'
 import type { ImageDocument } from '#kinds/image/schema.ts'
 import type { NetworkDocument } from '#kinds/network/schema.ts'
+import type { SnapshotDocument } from '#kinds/snapshot/schema.ts'
 import type { VolumeDocument } from '#kinds/volume/schema.ts'
 import type { Allocation, MachineObserved } from './observed.ts'
+import { bootDiskName, diskName } from './parts.ts'
 import type { MachineDocument } from './schema.ts'
 
 /** What observing and acting need of the controller's view; the replica offers it, rehearsals fake it. */
@@ -24,11 +26,18 @@ export type Allocations = {
   candidates(): readonly Candidate[]
   /** Since when a host has not answered, as people read it; null: it answers. */
   silentSince(host: string): string | null
+  /** The CPU model that every host of the pool has. */
+  baseline(): string
 }
 
 export type MachineSeen = MachineObserved & {
   /** Revisions of the documents seen, for the preconditions of what is done. */
-  readonly revisions: { readonly machine: number; readonly guest: number; readonly bootVolume: number }
+  readonly revisions: {
+    readonly machine: number
+    readonly guest: number
+    readonly volumes: ReadonlyMap<string, number>
+    readonly source: number
+  }
 }
 
 export function observeMachine(
@@ -37,26 +46,94 @@ export function observeMachine(
   view: View,
   allocations: Allocations,
 ): MachineSeen {
-  const [guest] = view.by('guest-of', document.id) as readonly Stored<GuestDocument>[]
-  const [bootVolume] = view.by('volume-of', document.id) as readonly Stored<VolumeDocument>[]
-  const named = <D>(kind: string, name: string): D | null => lookUp<D>(view, kind, document.project, name)
+  const { spec, id, host } = document
+  const [guest] = view.by('guest-of', id) as readonly Stored<GuestDocument>[]
+  const named = <D extends Document>(kind: string, name: string | null) =>
+    name === null ? null : lookUp<D>(view, kind, document.project, name)
+  const volumes = volumesOf(document, view)
+  const source = sourceOf(document, view)
   return {
     machine: document,
-    hostSilentSince: document.host === null ? null : allocations.silentSince(document.host),
-    image: document.spec.image === null ? null : named<ImageDocument>('image', document.spec.image),
-    bootVolume: bootVolume?.document ?? null,
-    disks: document.spec.disks.map((name) => named<VolumeDocument>('volume', name)),
-    networks: document.spec.nics.map(({ network }) => named<NetworkDocument>('network', network)),
+    hostSilentSince: host === null ? null : allocations.silentSince(host),
+    image: named<ImageDocument>('image', spec.image)?.document ?? null,
+    bootVolume: volumes.boot?.document ?? null,
+    disks: volumes.disks.map((volume) => volume?.document ?? null),
+    spare: volumes.spare.map(({ document: volume }) => volume),
+    volumeNames: volumeNames(document, view),
+    media: spec.cdroms.map(({ image }) => named<ImageDocument>('image', image)?.document ?? null),
+    networks: spec.nics.map(({ network }) => named<NetworkDocument>('network', network)?.document ?? null),
+    groups: spec.nics.map(({ securityGroups }) =>
+      securityGroups.flatMap((group) => named('security-group', group)?.document.id ?? []),
+    ),
+    baseline: allocations.baseline(),
+    source: source?.document ?? null,
+    returning: named<SnapshotDocument>('snapshot', spec.revert?.snapshot ?? null)?.document ?? null,
     guest: guest?.document ?? null,
-    allocated: document.host === null ? null : allocations.of(document.host, document.id),
-    room: document.host === null ? null : allocations.room(document.host),
-    candidates: document.host === null && document.deletingAtMs === null ? allocations.candidates() : [],
-    revisions: { machine: revision, guest: guest?.revision ?? 0, bootVolume: bootVolume?.revision ?? 0 },
+    allocated: host === null ? null : allocations.of(host, id),
+    room: host === null ? null : allocations.room(host),
+    candidates: host === null && document.deletingAtMs === null ? allocations.candidates() : [],
+    revisions: {
+      machine: revision,
+      guest: guest?.revision ?? 0,
+      volumes: new Map(volumes.all.map((volume) => [volume.document.id, volume.revision])),
+      source: source?.revision ?? 0,
+    },
   }
 }
 
-function lookUp<D>(view: View, kind: string, project: string | null, name: string): D | null {
+function lookUp<D extends Document>(
+  view: View,
+  kind: string,
+  project: string | null,
+  name: string,
+): Stored<D> | null {
   const find = (kind: string, project: string | null, name: string) =>
     view.find(kind, project, name)?.document
-  return (resolve(name, { kind, scope: 'project', project, find }) as D | undefined) ?? null
+  const found = resolve(name, { kind, scope: 'project', project, find })
+  return found === undefined ? null : ((view.get(kind, found.id) as Stored<D> | undefined) ?? null)
+}
+
+/** The volumes of a machine by the disks that they are; a disk that is made is known by its volume's note of it. */
+function volumesOf({ id, spec, project }: MachineDocument, view: View) {
+  const own = view.by('volume-of', id) as readonly Stored<VolumeDocument>[]
+  const made = new Map(own.map((volume) => [volume.document.spec.disk ?? bootDiskName, volume]))
+  const disks = spec.disks.map((disk, at) =>
+    disk.volume === null
+      ? (made.get(diskName(disk, at)) ?? null)
+      : lookUp<VolumeDocument>(view, 'volume', project, disk.volume),
+  )
+  const boot = made.get(bootDiskName)
+  const wished = new Set([boot, ...disks].map((volume) => volume?.document.id))
+  const spare = own.filter(({ document }) => !wished.has(document.id))
+  return {
+    boot,
+    disks,
+    spare,
+    all: [boot, ...disks, ...spare].filter((one) => one !== null && one !== undefined),
+  }
+}
+
+/** Names for volumes to be made, none of them taken: a volume that was given up keeps its name. */
+function volumeNames(document: MachineDocument, view: View): string[] {
+  const isTaken = (name: string) => view.find('volume', document.project, name) !== undefined
+  return ['boot', ...document.spec.disks.map(diskName)].map((disk) => freeName(document, disk, isTaken))
+}
+
+function freeName({ name, id }: MachineDocument, disk: string, isTaken: (name: string) => boolean): string {
+  for (let count = 1; ; count++) {
+    const tail = `-${id.slice(0, 8)}-${disk}${count === 1 ? '' : `-${count}`}`
+    // A volume's name has at most 63 characters, as a machine's.
+    const free = `${name.slice(0, 63 - tail.length).replace(/-+$/, '')}${tail}`
+    if (!isTaken(free)) return free
+  }
+}
+
+/** The snapshot that a clone starts with: the one that was named, else its own. */
+function sourceOf(document: MachineDocument, view: View): Stored<SnapshotDocument> | null {
+  const { cloneOf } = document.spec
+  if (cloneOf === null) return null
+  if (cloneOf.snapshot !== null)
+    return lookUp<SnapshotDocument>(view, 'snapshot', document.project, cloneOf.snapshot)
+  const [own] = view.by('snapshot-of', document.id) as readonly Stored<SnapshotDocument>[]
+  return own ?? null
 }

@@ -36,6 +36,15 @@ export const attachment = {
     .meta({ title: 'MiB per second', description: 'At most; none: no bound' }),
 }
 
+/** The boot disk's name within its machine. */
+export const bootDiskName = 'disk0'
+
+type Named = { readonly name?: string | undefined }
+
+/** The name of a further disk, or of a NIC, within its machine; by its place where it has none. */
+export const diskName = ({ name }: Named, at: number) => name ?? `disk${at + 1}`
+export const nicName = ({ name }: Named, at: number) => name ?? `net${at}`
+
 const partName = z.string().regex(/^[a-z][a-z0-9]{0,15}$/)
 
 export const BootDisk = z.strictObject({

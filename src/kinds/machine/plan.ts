@@ -2,48 +2,28 @@
  * Decides what must happen to one machine: where it lives, which volumes it has, what its guest is told.
  * Pure. The next safe steps only; the same function finds the way after any crash.
  *
- *     no host ──place──▶ placed ──create-volume──▶ volume ready ──create-guest──▶ guest carries out the rest
+ *     no host ──place──▶ placed ──create-volume──▶ volumes ready ──create-guest──▶ guest carries out the rest
+ *     revert wished: body ended ──▶ volumes gone back ──▶ begun anew
  *     deleting: guest gone ──▶ volumes deleted ──▶ forgotten
  */
 
 import { same } from '#base/json.ts'
+import { limits } from '#model/limits.ts'
 import { proceed, reason, settled, wait, type Hold, type Plan } from '#model/plan.ts'
 import { place, type Refusal } from '#engines/placement/place.ts'
 import type { Ask } from '#engines/placement/rule.ts'
-import type { GuestDocument, GuestSpec } from '#kinds/guest/schema.ts'
-import type { ImageDocument } from '#kinds/image/schema.ts'
-import type { VolumeSpec } from '#kinds/volume/schema.ts'
-import { limits } from '#model/limits.ts'
-import { guestClaims, guestSpecOf, needsBoot } from './body.ts'
+import type { GuestDocument } from '#kinds/guest/schema.ts'
+import { guestClaims, guestSpecOf, isCrowded } from './body.ts'
 import type { Allocation, MachineObserved } from './observed.ts'
+import { usedUp } from './plan-clone.ts'
+import { planDeletion } from './plan-deletion.ts'
+import { imageHold, planDisks, unreadyVolumes } from './plan-disks.ts'
+import { planRevert, revertHold } from './plan-revert.ts'
+import type { MachineStep } from './plan-step.ts'
+import { waitingFor } from './report.ts'
 import type { MachineSpec } from './schema.ts'
 
-export type MachineStep =
-  | {
-      readonly do: 'place'
-      readonly host: string
-      readonly candidates: number
-      readonly allocation: Allocation
-    }
-  | { readonly do: 'allocate'; readonly host: string; readonly allocation: Allocation }
-  | { readonly do: 'create-volume'; readonly host: string; readonly spec: VolumeSpec }
-  | { readonly do: 'grow-volume'; readonly sizeMib: number }
-  | {
-      readonly do: 'create-guest'
-      readonly host: string
-      readonly spec: GuestSpec
-      readonly claims: readonly string[]
-    }
-  | {
-      readonly do: 'update-guest'
-      readonly spec: GuestSpec
-      readonly claims: readonly string[]
-      readonly releases: readonly string[]
-    }
-  | { readonly do: 'remove-guest'; readonly spec: GuestSpec }
-  | { readonly do: 'forget-guest'; readonly releases: readonly string[] }
-  | { readonly do: 'delete-volume' }
-  | { readonly do: 'forget' }
+export type { MachineStep } from './plan-step.ts'
 
 export function planMachine(wish: MachineSpec, seen: MachineObserved): Plan<MachineStep> {
   if (seen.machine.deletingAtMs !== null) return planDeletion(seen)
@@ -82,20 +62,30 @@ function planWithin(wish: MachineSpec, seen: MachineObserved, host: string): Pla
   return { ...plan, ...again, holds: [...plan.holds, reason('machine/no-room', { host })] }
 }
 
-export function askOf(wish: MachineSpec, image: ImageDocument | null): Ask {
-  return {
-    ...allocationOf(wish),
-    architecture: image?.status.architecture || 'any',
-    hostLabels: wish.hostLabels,
-    datastores: [wish.datastore],
-  }
-}
+/** What the machine asks of its host. */
+export const askOf = (
+  wish: MachineSpec,
+  seen: Pick<MachineObserved, 'image' | 'disks' | 'networks'>,
+): Ask => ({
+  ...allocationOf(wish),
+  architecture: seen.image?.status.architecture || 'any',
+  hostLabels: wish.hostLabels,
+  datastores: datastoresOf(wish, seen),
+})
+
+/** Every datastore that its disks lie in. */
+const datastoresOf = (wish: MachineSpec, { disks }: Pick<MachineObserved, 'disks'>): string[] => [
+  ...new Set([
+    wish.datastore,
+    ...wish.disks.map((disk, at) => disks[at]?.spec.datastore ?? disk.datastore ?? wish.datastore),
+  ]),
+]
 
 function planPlacement(wish: MachineSpec, seen: MachineObserved): Plan<MachineStep> {
   const held = imageHold(wish, seen)
   if (held !== undefined) return { steps: [], holds: [held] }
   if (seen.candidates.length === 0) return wait('machine/no-hosts', {}, 5_000)
-  const placement = place(askOf(wish, seen.image), seen.candidates)
+  const placement = place(askOf(wish, seen), seen.candidates)
   if (!placement.isPlaced) return noHost(placement.refusals)
   const { host, candidates } = placement
   return proceed({ do: 'place', host, candidates, allocation: allocationOf(wish) })
@@ -116,35 +106,23 @@ function noHost(refusals: readonly Refusal[]): Plan<never> {
   }
 }
 
-function imageHold(wish: MachineSpec, { image }: MachineObserved): Hold | undefined {
-  if (wish.image === null || image?.status.state === 'ready') return undefined
-  const code = image?.status.state === 'failed' ? 'machine/image-failed' : 'machine/no-image'
-  return { code, facts: { image: wish.image } }
-}
-
 function planBody(wish: MachineSpec, seen: MachineObserved, host: string): Plan<MachineStep> {
-  const { bootVolume, guest } = seen
-  if (bootVolume === null) {
-    const held = imageHold(wish, seen)
-    return held === undefined
-      ? proceed({ do: 'create-volume', host, spec: bootVolumeSpec(wish) })
-      : { steps: [], holds: [held] }
-  }
-  if (wish.diskMib !== undefined && wish.diskMib !== bootVolume.spec.sizeMib) {
-    return proceed({ do: 'grow-volume', sizeMib: wish.diskMib })
-  }
-  const missing = wish.disks.find((_, at) => seen.disks[at] === null)
-  if (missing !== undefined) return wait('machine/volume-not-ready', { volume: missing })
-  const disks = seen.disks.filter((disk) => disk !== null)
-  const unready = [bootVolume, ...disks].find(({ status }) => status.state !== 'ready')
-  if (guest === null && unready !== undefined)
-    return wait('machine/volume-not-ready', { volume: unready.name })
-  if (guest === null && wish.power === 'off') return settled
-  return planGuestOf(wish, seen, host)
+  const revert = planRevert(wish, seen)
+  if (revert !== undefined) return revert
+  const volumes = planDisks(wish, seen, host)
+  if (volumes !== undefined && (volumes.steps.length > 0 || seen.guest === null)) return volumes
+  const plan = planGuestOf(wish, seen, host)
+  const holds = [...(volumes?.holds ?? []), ...revertHold(wish, seen)]
+  return holds.length === 0 ? plan : { ...plan, holds: [...plan.holds, ...holds] }
 }
 
 function planGuestOf(wish: MachineSpec, seen: MachineObserved, host: string): Plan<MachineStep> {
   const { guest } = seen
+  const used = usedUp(seen)
+  if (used !== undefined) return proceed(used)
+  const unready = unreadyVolumes(wish, seen).map((volume) => reason('machine/volume-not-ready', { volume }))
+  if (guest === null && unready.length > 0) return { steps: [], holds: unready }
+  if (guest === null && wish.power === 'off') return settled
   const spec = guestSpecOf(wish, seen)
   const claims = guestClaims(host, spec)
   if (guest === null) return proceed({ do: 'create-guest', host, spec, claims })
@@ -153,43 +131,26 @@ function planGuestOf(wish: MachineSpec, seen: MachineObserved, host: string): Pl
   return proceed({ do: 'update-guest', spec, claims, releases })
 }
 
+/** Why not everything is as wished, as the guest, its disks and the parts that are to come or go say. */
 function guestHolds(wish: MachineSpec, seen: MachineObserved, guest: GuestDocument): Plan<never> {
   if (seen.hostSilentSince !== null)
     return wait('machine/host-silent', { host: guest.host ?? '', since: seen.hostSilentSince })
-  const waiting = needsBoot(wish, guest)
-  const holds: Hold[] =
-    waiting.length > 0 ? [{ code: 'machine/restart-required', facts: { fields: waiting.join(', ') } }] : []
+  const waiting = waitingFor(guest)
+  const unready = unreadyVolumes(wish, seen).map((volume) => reason('machine/volume-not-ready', { volume }))
   const ofDisks = [seen.bootVolume, ...seen.disks].flatMap((volume) => volume?.status.holds ?? [])
-  return { steps: [], holds: [...guest.status.holds, ...ofDisks, ...holds] }
+  const holds: Hold[] = [
+    ...guest.status.holds.filter(({ code }) => code !== 'guest/restart-required'),
+    ...unready,
+    ...ofDisks,
+    ...(guest.spec.leaving.length > 0 ? [leavingHold(guest)] : []),
+    ...(isCrowded(wish, seen) ? [reason('machine/parts-crowded')] : []),
+    ...(waiting.length > 0 ? [reason('machine/restart-required', { fields: waiting.join(', ') })] : []),
+  ]
+  return { steps: [], holds }
 }
 
-const bootVolumeSpec = (wish: MachineSpec): VolumeSpec => ({
-  datastore: wish.datastore,
-  format: 'qcow2',
-  image: wish.image,
-  // A machine without image and without a stated size gets an empty disk of a size that fits a system.
-  ...(wish.diskMib === undefined
-    ? wish.image === null
-      ? { sizeMib: 8192 }
-      : {}
-    : { sizeMib: wish.diskMib }),
-})
-
-function planDeletion(seen: MachineObserved): Plan<MachineStep> {
-  const { guest, bootVolume, machine } = seen
-  if (guest !== null) {
-    if (guest.spec.power !== 'gone')
-      return proceed({ do: 'remove-guest', spec: { ...guest.spec, power: 'gone', forceAfterSeconds: 0 } })
-    // Said of this very wish: of an older one, a start that failed looks the same.
-    const { phase, epoch, generation } = guest.status
-    const isGone = phase === 'absent' && generation >= guest.generation && epoch >= guest.spec.epoch
-    if (!isGone) return wait('machine/guest-leaving', { host: guest.host ?? '' })
-    return proceed({ do: 'forget-guest', releases: guestClaims(guest.host ?? '', guest.spec) })
-  }
-  if (bootVolume !== null) {
-    return bootVolume.deletingAtMs === null
-      ? proceed({ do: 'delete-volume' })
-      : wait('machine/volume-leaving', { volume: bootVolume.name })
-  }
-  return machine.deletingAtMs === null ? settled : proceed({ do: 'forget' })
+function leavingHold({ spec }: GuestDocument): Hold {
+  const names = spec.leaving.map(({ claim, volumeName }) => volumeName ?? claim)
+  const more = names.length > 3 ? ` +${names.length - 3}` : ''
+  return reason('machine/parts-leaving', { parts: `${names.slice(0, 3).join(', ')}${more}` })
 }

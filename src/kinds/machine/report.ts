@@ -2,9 +2,10 @@
 
 import { unreachable } from '#base/assert.ts'
 import type { Plan } from '#model/plan.ts'
-import { needsBoot } from './body.ts'
+import type { GuestDocument } from '#kinds/guest/schema.ts'
+import { changesOf, waitingOf } from './changes.ts'
 import type { MachineObserved } from './observed.ts'
-import type { MachineStep } from './plan.ts'
+import type { MachineStep } from './plan-step.ts'
 import type { MachineSpec, MachineStatus } from './schema.ts'
 
 export function reportMachine(
@@ -25,10 +26,53 @@ export function reportMachine(
     guest: guest === null ? null : bodyOf(guest),
     bootVolume: seen.bootVolume?.name ?? null,
     forwards: guest === null || state !== 'running' ? [] : guest.status.forwards,
-    restartRequired: guest === null ? [] : needsBoot(wish, guest),
+    restartRequired: guest === null ? [] : waitingFor(guest).slice(0, 32),
+    ...(guest === null ? { inside: null, ready: null } : insideOf(guest)),
+    addresses: addressesOf(seen),
+    snapshot: before.snapshot,
+    revertedAt: before.revertedAt,
+    reverting: before.reverting,
+    memoryOf: before.memoryOf,
+    machineVersion: before.machineVersion ?? guest?.status.machineVersion ?? null,
     epoch: Math.max(before.epoch, guest?.spec.epoch ?? 0),
     placement: before.placement,
   }
+}
+
+/** What the body says of itself, as long as it is the one that is wished. */
+const insideOf = ({ spec, status }: GuestDocument): Pick<MachineStatus, 'inside' | 'ready'> => ({
+  inside: status.inside,
+  ready: status.boot === spec.boot && status.phase === 'running' ? status.ready : null,
+})
+
+const addressesOf = ({ guest, networks }: MachineObserved): MachineStatus['addresses'] =>
+  (guest?.spec.nics ?? []).map(({ id, network, mac, address4, address6 }) => ({
+    nic: id,
+    network: networks.find((one) => one?.id === network)?.name ?? '',
+    mac,
+    address4,
+    address6,
+  }))
+
+/**
+ * Fields whose new value waits for the next start: as the host says, once it has taken up the wish; until then, what
+ * can be seen from here.
+ */
+export function waitingFor({ spec, status, generation }: GuestDocument): string[] {
+  const { running } = status
+  if (running === null) return []
+  const said = status.holds.find(({ code }) => code === 'guest/restart-required')?.facts.fields
+  const told = typeof said === 'string' && said !== '' ? said.split(', ') : []
+  if (status.generation >= generation) return told
+  const { cpus, memoryMib, machineType } = running
+  const begun = {
+    ...spec,
+    cpus,
+    memoryMib,
+    machineType: machineType === 'microvm' ? ('microvm' as const) : ('q35' as const),
+    shape: running.shape ?? spec.shape,
+  }
+  return [...new Set([...waitingOf(changesOf(begun, spec, running)), ...told])]
 }
 
 function bodyOf({

@@ -257,6 +257,16 @@ export const MachineStatus = z.strictObject({
   snapshot: z.string().nullable().default(null),
   /** The revert that has been carried out last. */
   revertedAt: z.int().default(0),
+  /** A revert under way: which volumes were told to go back, each with its own count. */
+  reverting: z
+    .strictObject({
+      at: z.int(),
+      volumes: z.array(z.strictObject({ volume: z.string(), at: z.int() })).max(limits.disksPerMachine),
+    })
+    .nullable()
+    .default(null),
+  /** The memory of a snapshot that this boot goes on with; null: it boots. */
+  memoryOf: z.strictObject({ snapshot: z.string(), boot: z.int() }).nullable().default(null),
   /** Machine type with version, and CPU model, as of its first boot. */
   machineVersion: z.string().max(64).nullable().default(null),
   /** The highest epoch that any body of it had. */

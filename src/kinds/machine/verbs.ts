@@ -83,6 +83,25 @@ export const machineVerbs: Readonly<Record<string, Verb<MachineSpec, MachineStat
     edit: ({ spec }) => ({ ...spec, power: 'on' }),
     done: ({ status }) => status.state === 'running',
   },
+  revert: {
+    summary: 'Take its disks, and its memory where it was kept, back to a snapshot',
+    title: { en: 'Revert', ko: '되돌리기' },
+    role: 'operator',
+    input: z.strictObject({
+      snapshot: z.string().max(127).meta({ title: 'Snapshot', description: 'Which one to go back to' }),
+    }),
+    loses: {
+      en: 'What its disks hold that no snapshot keeps is lost.',
+      ko: '스냅샷에 없는 디스크 내용은 사라집니다.',
+    },
+    edit: ({ spec, status }, { snapshot }) => ({
+      ...spec,
+      revert: { snapshot: String(snapshot), at: Math.max(spec.revert?.at ?? 0, status.revertedAt) + 1 },
+      // What runs is begun anew; what is off stays off.
+      boot: spec.power === 'off' ? spec.boot : Math.max(spec.boot, status.guest?.boot ?? 0) + 1,
+    }),
+    done: ({ spec, status }) => status.revertedAt >= (spec.revert?.at ?? 0),
+  },
 }
 
 export const machineSignals: Readonly<Record<string, Signal<MachineSpec, MachineStatus>>> = {

@@ -171,6 +171,10 @@ export const reasons = {
     'Volume {volume} stands on this image',
     '볼륨 {volume}이(가) 이 이미지를 바탕으로 합니다',
   ),
+  'image/volume-absent': s(
+    'Volume {volume} is not on this host',
+    '볼륨 {volume}이(가) 이 호스트에 없습니다',
+  ),
   'image/no-host': s(
     'No connected host reaches its datastore',
     '연결된 호스트 중 이 데이터스토어를 쓸 수 있는 것이 없습니다',

@@ -7,6 +7,7 @@
 import type { Document, Stored } from '#model/document.ts'
 import { Problem } from '#model/problem.ts'
 import type { Change } from '#drivers/store/port.ts'
+import { baselineOf } from '#engines/placement/baseline.ts'
 import type { Candidate } from '#engines/placement/rule.ts'
 import type { DatastoreDocument } from '#kinds/datastore/schema.ts'
 import type { HostDocument } from '#kinds/host/schema.ts'
@@ -23,6 +24,8 @@ export type Totals = { readonly machines: number; readonly cpus: number; readonl
 export class HostAllocations implements Allocations {
   readonly #replica: Replica
   readonly #candidates = new Map<string, Candidate>()
+  /** Worked out when it is asked for after a host has changed. */
+  #baseline: string | undefined
 
   constructor(replica: Replica) {
     this.#replica = replica
@@ -42,6 +45,13 @@ export class HostAllocations implements Allocations {
     const stored = this.#replica.find('host', null, host) as Stored<HostDocument> | undefined
     if (stored === undefined || stored.document.status.state === 'connected') return null
     return new Date(stored.document.status.sinceMs).toISOString()
+  }
+
+  baseline(): string {
+    this.#baseline ??= baselineOf(
+      [...this.#replica.all('host')].map(({ document }) => (document as HostDocument).status.cpuModels),
+    )
+    return this.#baseline
   }
 
   totals(host: string): Totals {
@@ -92,6 +102,7 @@ export class HostAllocations implements Allocations {
     for (const { kind, before, after } of seen) {
       const name = (after ?? before)?.document.name
       if (name !== undefined && (kind === 'host' || kind === 'allocation')) this.#refresh(name)
+      if (kind === 'host') this.#baseline = undefined
       if (kind === 'datastore')
         for (const { document } of this.#replica.all('host')) this.#refresh(document.name)
     }

@@ -42,6 +42,7 @@ export function machineReconciler(on: MachineLoop): Reconciler<MachineSeen, Mach
         newId: on.newId,
         nowMs: clock.now(),
         allocate: (...share) => allocations.change(...share),
+        kept: ({ name }) => tellKept(on.chronicle, seen.machine, name),
       }),
     explain: (fault) => claimedBy(replica, fault),
     tell: async (seen, status) => {
@@ -52,6 +53,15 @@ export function machineReconciler(on: MachineLoop): Reconciler<MachineSeen, Mach
     },
   }
 }
+
+/** A disk that was taken out of the wish is nobody's now, and is still there. */
+const tellKept = (chronicle: Chronicle, machine: Document, volume: string) =>
+  chronicle.note(
+    machine,
+    'machine.disk-kept',
+    { volume },
+    `machine ${machine.name} no longer has volume ${volume}, which is kept`,
+  )
 
 /** Who has what this machine asks for: a host port, a volume. */
 function claimedBy(replica: Replica, { code, facts }: Problem): Hold | undefined {
@@ -79,7 +89,13 @@ export function machinesConcerned(replica: Replica, { kind, id, before, after }:
     case 'image':
       return idsBy(replica, 'machines-naming', `image/${document.name}`)
     case 'network':
-      return idsBy(replica, 'machines-naming', `network/${document.name}`)
+    case 'security-group':
+      return idsBy(replica, 'machines-naming', `${kind}/${document.name}`)
+    case 'snapshot':
+      return [
+        ...(document.owner === null ? [] : [document.owner]),
+        ...idsBy(replica, 'machines-naming', `snapshot/${document.name}`),
+      ]
     case 'host':
       return isOnlyFigures(before, after)
         ? []
@@ -108,10 +124,15 @@ const idsBy = (replica: Replica, index: string, key: string) =>
 /** The names by which a machine refers to others, for waking it when they change. */
 export function namesOf(document: Document): string[] {
   const { spec } = document as MachineDocument
-  const plain = (name: string) => name.slice(name.indexOf('/') + 1)
+  const snapshots = [spec.revert?.snapshot, spec.cloneOf?.snapshot]
   return [
-    ...(spec.image === null ? [] : [`image/${plain(spec.image)}`]),
-    ...spec.disks.map((name) => `volume/${plain(name)}`),
-    ...spec.nics.map(({ network }) => `network/${plain(network)}`),
+    ...[spec.image, ...spec.cdroms.map(({ image }) => image)].flatMap(named('image')),
+    ...spec.disks.map(({ volume }) => volume).flatMap(named('volume')),
+    ...spec.nics.map(({ network }) => network).flatMap(named('network')),
+    ...spec.nics.flatMap(({ securityGroups }) => securityGroups).flatMap(named('security-group')),
+    ...snapshots.flatMap(named('snapshot')),
   ]
 }
+
+const named = (kind: string) => (name: string | null | undefined) =>
+  name === null || name === undefined ? [] : [`${kind}/${name.slice(name.indexOf('/') + 1)}`]

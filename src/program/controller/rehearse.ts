@@ -39,7 +39,7 @@ function rehearseMachine(after: MachineDocument, replica: Replica, allocations: 
     holds = plan.holds
     if (plan.steps.length === 0) break
     for (const step of plan.steps) {
-      steps.push(shown(step, seen))
+      steps.push(...shown(step, seen))
       if (step.do === 'forget') return { steps, holds, predicted: null }
       seen = foreseeMachine(seen, step)
     }
@@ -53,6 +53,6 @@ function predicted(after: MachineDocument, seen: MachineObserved, holds: readonl
   return { ...after, host: seen.machine.host, status: { ...status, state: predictedState(after.spec, plan) } }
 }
 
-/** The step itself, and what people read of it. */
+/** The step itself, and what people read of it, once for each thing that it does. */
 const shown = (step: MachineStep, seen: MachineObserved) =>
-  ({ ...step, ...tellMachineStep(step, seen) }) as unknown as JsonObject
+  tellMachineStep(step, seen).map((told) => ({ ...step, ...told }) as unknown as JsonObject)
