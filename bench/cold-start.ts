@@ -14,7 +14,7 @@ import { createInterface } from 'node:readline'
 import { realClock } from '#drivers/clock/real/clock.ts'
 import type { Body } from '#drivers/hypervisor/port.ts'
 import { commandLine } from '#drivers/hypervisor/qemu/command/line.ts'
-import { findEmulator, machineTypeOf, type Emulator } from '#drivers/hypervisor/qemu/emulator.ts'
+import { findEmulator, machineOf, type Emulator } from '#drivers/hypervisor/qemu/emulator.ts'
 import { openQemu } from '#drivers/hypervisor/qemu/qemu.ts'
 import { bodyOf } from '../test/live/hypervisor-world.ts'
 
@@ -80,10 +80,11 @@ function rawScript(base: string, body: Body, emulator: Emulator) {
     mkdirSync(folder)
     writeFileSync(join(folder, 'word'), body.word)
     writeFileSync(join(folder, 'name'), body.spec.machineName)
-    const machineType = machineTypeOf(emulator, body.spec.machineType)
+    const { type: machineType, cpuModel } = machineOf(emulator, body, 'tcg')
     const { architecture, binary } = emulator
     const given = { id: randomUUID(), folder, body, accelerator: 'tcg', architecture, machineType } as const
-    const argv = commandLine({ ...given, firmware: null })
+    const plain = { firmware: null, hasVhost: false, hasBootRoms: false, usbNodes: [] }
+    const argv = commandLine({ ...given, ...plain, cpuModel })
     const beganMs = performance.now()
     const child = spawn(binary, argv, { cwd: folder, stdio: 'ignore' })
     const socket = await connected(join(folder, 'qmp.sock'))

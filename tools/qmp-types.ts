@@ -15,19 +15,28 @@ const file = 'src/drivers/hypervisor/qemu/qmp/schema.gen.ts'
 /** Everything that the driver says to QEMU, and what it listens for. */
 const commands = [
   'balloon',
+  'block-stream',
   'block_resize',
   'block_set_io_throttle',
   'blockdev-add',
   'blockdev-close-tray',
   'blockdev-del',
   'blockdev-insert-medium',
+  'blockdev-mirror',
   'blockdev-open-tray',
   'blockdev-remove-medium',
   'cont',
   'device_add',
   'device_del',
   'human-monitor-command',
+  'job-cancel',
+  'job-complete',
+  'job-dismiss',
+  'migrate',
   'migrate-incoming',
+  'migrate-set-capabilities',
+  'migrate-set-parameters',
+  'migrate_cancel',
   'netdev_add',
   'netdev_del',
   'object-add',
@@ -41,8 +50,10 @@ const commands = [
   'query-blockstats',
   'query-cpus-fast',
   'query-hotpluggable-cpus',
+  'query-jobs',
   'query-memory-devices',
   'query-memory-size-summary',
+  'query-migrate',
   'query-named-block-nodes',
   'query-pci',
   'query-status',
@@ -54,6 +65,7 @@ const commands = [
   'stop',
   'system_powerdown',
   'system_reset',
+  'transaction',
   'x-exit-preconfig',
 ]
 const events = [
@@ -68,10 +80,11 @@ const events = [
   'RESUME',
   'SHUTDOWN',
   'STOP',
+  'WATCHDOG',
 ]
 
 /** Their arguments are whatever the thing that is added takes: QEMU's schema does not say, or without end. */
-const openEnded = new Set(['blockdev-add', 'device_add', 'netdev_add', 'object-add'])
+const openEnded = new Set(['blockdev-add', 'device_add', 'netdev_add', 'object-add', 'blockdev-mirror', 'transaction', 'query-migrate', 'migrate-set-parameters'])
 
 type Member = { readonly name: string; readonly type: string; readonly default?: unknown }
 type Case = { readonly case: string; readonly type: string }

@@ -139,6 +139,7 @@ function impostor(world: LiveWorld, id: string, change: Partial<Record>) {
     uid: null,
     cgroups: [],
     running: { cpus: 1, memoryMib: 64, machineType: 'pc-q35-7.2' },
+    linksDown: [],
     forwards: [],
     detail: '',
     ...change,

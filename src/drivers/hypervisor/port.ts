@@ -131,6 +131,24 @@ export type Accelerator = {
 
 export type Wall = { readonly name: string; readonly holds: boolean; readonly why: string }
 
+/** Something beyond the plain that a guest can have on this host, or why not. */
+export type Feature = {
+  readonly name:
+    | 'uefi'
+    | 'secure-boot'
+    | 'tpm'
+    | 'shares'
+    | 'huge-pages-2mib'
+    | 'huge-pages-1gib'
+    | 'vhost'
+    | 'io-uring'
+    | 'net-boot'
+    | 'host-pci'
+    | 'host-usb'
+  readonly isHere: boolean
+  readonly why: string
+}
+
 /** Every effect can be repeated, and stops early when the signal aborts. Guests are named by their id. */
 export interface Hypervisor {
   readonly name: string
@@ -144,6 +162,8 @@ export interface Hypervisor {
   accelerator(): Promise<Accelerator>
   /** The protections around guests on this host, and which of them hold. */
   walls(): Promise<readonly Wall[]>
+  /** What guests can have here beyond the plain; absent: nothing is known of it. */
+  features?(): Promise<readonly Feature[]>
   /** The user that will open a guest's disks, so that they can be given to it; null: the agent's own. */
   uidOf(id: string): Promise<number | null>
   /** Ids of all guests that have a run folder here. */

@@ -4,6 +4,7 @@ import { Problem } from '#model/problem.ts'
 import type { Clock } from '#drivers/clock/port.ts'
 import { type Guest } from './guest.ts'
 import { removeCgroups } from './jail/cgroup.ts'
+import { endPartners } from './partners.ts'
 import { isQemu, isSameProcess, processesWith, processFacts } from './process.ts'
 
 const quitMs = 2000
@@ -22,6 +23,7 @@ export async function endProcess(guest: Guest, clock: Clock): Promise<void> {
     await quit(guest, clock)
   }
   guest.detach()
+  await endPartners(guest.folder, clock)
   guest.keep({ ...record, phase: 'ended', pid: null, startTicks: null })
   await removeGroups(record.cgroups, clock)
 }

@@ -9,11 +9,15 @@ import {
   chownSync,
   closeSync,
   constants,
+  copyFileSync,
+  existsSync,
   fstatSync,
+  lchownSync,
   mkdirSync,
   openSync,
   readdirSync,
   readSync,
+  renameSync,
   rmSync,
   statSync,
   truncateSync,
@@ -26,26 +30,49 @@ import { limits } from '#model/limits.ts'
 const guestId = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const logName = 'qemu.log'
 const screenName = 'screen.png'
-const kept = new Set(['body.json', 'uid'])
+/** Firmware's settings and the TPM's state outlive every process; a guest with secure boot has others. */
+const kept = new Set(['body.json', 'uid', 'settings.fd', 'settings-secure.fd', 'tpm'])
 
 export const isGuestId = (id: string) => guestId.test(id)
 
 /** Ids of all guests with a run folder. */
 export const runFolders = (folder: string): string[] => readdirSync(folder).filter(isGuestId)
 
-/** Empties a run folder of what the last process left, and lays out what the next one needs; `told` is what its guest may read. */
+/**
+ * Empties a run folder of what the last process left, and lays out what the next one needs; `told` is what its
+ * guest may read, and nobody else.
+ */
 export function prepareFolder(
   folder: string,
-  told: Readonly<Record<string, string>>,
+  told: Readonly<Record<string, string | Uint8Array>>,
   uid: number | null,
 ): void {
   mkdirSync(folder, { recursive: true, mode: 0o755 })
   for (const name of readdirSync(folder)) if (!kept.has(name)) rmSync(join(folder, name), { recursive: true })
-  for (const [name, text] of Object.entries(told)) writeFileSync(join(folder, name), text, { mode: 0o644 })
-  writeFileSync(join(folder, screenName), '', { mode: 0o600 })
+  for (const [name, text] of Object.entries({ ...told, [screenName]: '' })) {
+    writeFileSync(join(folder, name), text, { mode: 0o600 })
+    if (uid !== null) chownSync(join(folder, name), uid, uid)
+  }
   if (uid === null) return chmodSync(folder, 0o700)
-  chownSync(join(folder, screenName), uid, uid)
   chownSync(folder, uid, uid)
+}
+
+/** Firmware's settings as the guest left them; as they come with the firmware, the first time. Gives their name. */
+export function keepSettings(
+  folder: string,
+  template: string,
+  isSecure: boolean,
+  uid: number | null,
+): string {
+  const name = isSecure ? 'settings-secure.fd' : 'settings.fd'
+  const file = join(folder, name)
+  if (!existsSync(file)) {
+    copyFileSync(template, `${file}.new`)
+    chmodSync(`${file}.new`, 0o600)
+    renameSync(`${file}.new`, file)
+  }
+  if (uid !== null) lchownSync(file, uid, uid)
+  return name
 }
 
 /** Takes the folder back from the guest's user. */

@@ -7,18 +7,20 @@
  *     seen as:       absent starting   (by status) starting¹,  lost                         absent
  *                                                  strange
  *
- *     status:  prelaunch → starting · paused, io-error² → paused · shutdown → shutdown ·
+ *     status:  prelaunch → starting · paused, io-error², watchdog → paused · shutdown → shutdown ·
  *              guest-panicked, internal-error → panicked · all else → running
  *
  * ¹ while it is young. ² with `isIoStopped`: nobody asked for that pause.
  */
 
+import { isDeepStrictEqual } from 'node:util'
 import { limits } from '#model/limits.ts'
 import { Problem } from '#model/problem.ts'
 import type { Clock } from '#drivers/clock/port.ts'
 import type { Running, Sight } from '../port.ts'
 import { boundLog, lastComplaint } from './folder.ts'
 import { proveGuest } from './launch.ts'
+import { askRunning, startedAs } from './parts/running.ts'
 import { hostBootId, isSameProcess } from './process.ts'
 import { Qmp, type QmpEvent } from './qmp/client.ts'
 import { readRecord, writeRecord, type Record } from './record.ts'
@@ -43,6 +45,10 @@ export class Guest {
   #adopting: Promise<void> | undefined
   #qmp: Qmp | undefined
   #status = ''
+  /** What QEMU last said of the guest's parts; null while it was not asked. */
+  #running: Running | null = null
+  #looking: Promise<void> | undefined
+  #isLookDue = false
   readonly #clock: Clock
   readonly #changed: (id: string) => void
   #retry: () => void = () => undefined
@@ -112,6 +118,7 @@ export class Guest {
   attach(qmp: Qmp, serial: Parameters<SerialLine['attach']>[0]) {
     this.#qmp = qmp
     this.#status = 'prelaunch'
+    this.#running = null
     qmp.onEvent((event) => this.#hear(event))
     void qmp.closed.then(() => this.#lost(qmp))
     this.serial.attach(serial, this.record?.wordSeenAtMs === null ? this.record.word : '', () => {
@@ -131,6 +138,24 @@ export class Guest {
     if (this.#qmp?.isOpen !== true) return
     const { status } = await this.#qmp.ask('query-status', {})
     this.#turn(String(status))
+    await this.look()
+  }
+
+  /** Asks QEMU for the guest's parts. However often it is called meanwhile, they are asked for once more after. */
+  look(): Promise<void> {
+    this.#isLookDue = true
+    this.#looking ??= this.#look().finally(() => (this.#looking = undefined))
+    return this.#looking
+  }
+
+  async #look(): Promise<void> {
+    while (this.#isLookDue && this.#qmp?.isOpen === true && this.record !== undefined) {
+      this.#isLookDue = false
+      const running = await askRunning(this.#qmp, this.record)
+      if (isDeepStrictEqual(running, this.#running)) continue
+      this.#running = running
+      this.#changed(this.id)
+    }
   }
 
   /** Looks after what events do not tell; called now and then. */
@@ -166,11 +191,12 @@ export class Guest {
       startedAtMs: isThere ? (record?.startedAtMs ?? null) : null,
       boot: record?.boot ?? 0,
       epoch: record?.epoch ?? 0,
-      running: isThere && record !== undefined ? runningOf(record) : null,
+      running: isThere && record !== undefined ? (this.#running ?? startedAs(record)) : null,
       forwards: isThere ? (record?.forwards ?? []) : [],
       word: isThere ? (record?.word ?? null) : null,
       wordSeenAtMs: isThere ? (record?.wordSeenAtMs ?? null) : null,
       isIoStopped: this.#status === 'io-error',
+      isWatchdogStopped: this.#status === 'watchdog',
       isAdopted: isThere && this.isAdopted,
       detail: process === 'lost' ? lastComplaint(this.folder) : (record?.detail ?? ''),
     }
@@ -191,6 +217,8 @@ export class Guest {
     else if (event === 'SHUTDOWN' && data['guest'] === true) this.#turn('shutdown')
     // A guest is stopped for many reasons; only QEMU knows which.
     else if (event === 'STOP' || event === 'BLOCK_IO_ERROR') void this.refresh().catch(() => undefined)
+    else if (event === 'WATCHDOG') void this.refresh().catch(() => undefined)
+    else if (tellsOfParts.has(event)) void this.look().catch(() => undefined)
   }
 
   #turn(status: string) {
@@ -220,22 +248,20 @@ export class Guest {
   }
 }
 
+/** Events after which a guest's parts may be others than before. */
+const tellsOfParts = new Set<string>([
+  'BALLOON_CHANGE',
+  'BLOCK_JOB_COMPLETED',
+  'DEVICE_DELETED',
+  'DEVICE_TRAY_MOVED',
+  'JOB_STATUS_CHANGE',
+  'MEMORY_DEVICE_SIZE_CHANGE',
+])
+
 function seenAs(status: string): Sight['process'] {
   if (status === 'prelaunch') return 'starting'
-  if (status === 'paused' || status === 'io-error') return 'paused'
+  if (status === 'paused' || status === 'io-error' || status === 'watchdog') return 'paused'
   if (status === 'shutdown') return 'shutdown'
   if (status === 'guest-panicked' || status === 'internal-error') return 'panicked'
   return 'running'
 }
-
-/** What it was started with. */
-const runningOf = ({ running }: Record): Running => ({
-  ...running,
-  cpusMax: running.cpus,
-  memoryMaxMib: running.memoryMib,
-  balloonMib: null,
-  machineVersion: running.machineType,
-  disks: [],
-  nics: [],
-  cdroms: [],
-})

@@ -22,9 +22,14 @@ export type Launch = {
   readonly uid: number | null
   /** Whether the pid is told on descriptor 3 rather than being that of the child. */
   readonly tellsPid: boolean
-  /** The kernel's command line, set before the machine is built; null where none is loaded. */
-  readonly append: string | null
+  /** Carried out over QMP before the machine is built; null where QEMU does not wait for it. */
+  readonly first: ((qmp: Qmp) => Promise<void>) | null
+  /** File from which the guest's memory comes; null: it boots. */
+  readonly memoryFile: string | null
 }
+
+/** Where QEMU finds the file with the guest's memory. */
+const memoryDescriptor = 4
 
 export type Launched = {
   readonly pid: number
@@ -53,7 +58,7 @@ export async function launch(
     startTicks = processFacts(pid)?.startTicks ?? ''
     if (startTicks !== '') born(pid, startTicks)
     qmp = new Qmp(await connectSoon(wish.folder, child, deadline, clock), clock)
-    const serial = await prepare(qmp, wish)
+    const serial = await prepare(qmp, wish, clock)
     child.unref()
     return { pid, startTicks, qmp, serial }
   } catch (error) {
@@ -68,20 +73,22 @@ export async function launch(
 }
 
 /** Detached, in a session of its own and without a pipe to us: it must run on when we die. */
-function startProcess({ argv, folder }: Launch, jailFile: number | undefined): ChildProcess {
+function startProcess({ argv, folder, memoryFile }: Launch, jailFile: number | undefined): ChildProcess {
   const log = openLog(folder)
+  const memory = memoryFile === null ? undefined : openSync(memoryFile, 'r')
   try {
     const [program = '', ...args] = argv
     const child = spawn(program, args, {
       cwd: folder,
       detached: true,
       env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8' },
-      stdio: ['ignore', 'ignore', log, ...(jailFile === undefined ? [] : [jailFile])],
+      stdio: ['ignore', 'ignore', log, jailFile ?? 'ignore', memory ?? 'ignore'],
     })
     child.on('error', () => undefined)
     return child
   } finally {
     closeSync(log)
+    if (memory !== undefined) closeSync(memory)
   }
 }
 
@@ -115,17 +122,25 @@ async function connectSoon(folder: string, child: ChildProcess, deadline: number
   }
 }
 
-/** Handshake, kernel command line, proof that it is this guest, serial line; the folder is ours again. */
-async function prepare(qmp: Qmp, { id, folder, uid, append }: Launch): Promise<Socket> {
+/** Handshake, what is told first, proof that it is this guest, serial line; the folder is ours again. */
+async function prepare(qmp: Qmp, wish: Launch, clock: Clock): Promise<Socket> {
+  const { id, folder, uid, first, memoryFile } = wish
   await qmp.begin(limits.spawnMs)
-  if (append !== null) {
-    await qmp.ask('qom-set', { path: '/machine', property: 'append', value: append })
+  if (first !== null) {
+    await first(qmp)
     await qmp.ask('x-exit-preconfig', {}, limits.spawnMs)
   }
   await proveGuest(qmp, id)
+  if (memoryFile !== null) await takeMemory(qmp, clock)
   const serial = await connectIn(folder, 'serial.sock')
   reclaimFolder(folder, uid)
   return serial
+}
+
+/** The guest's memory comes in from its file; it stands still afterwards, where it stood when it was kept. */
+async function takeMemory(qmp: Qmp, clock: Clock): Promise<void> {
+  await qmp.ask('migrate-incoming', { uri: `fd:${memoryDescriptor}` })
+  while ((await qmp.ask('query-status', {})).status === 'inmigrate') await clock.sleep(5)
 }
 
 /** Problem `guest/not-ours` unless this QEMU says that it is the guest (I-23). */

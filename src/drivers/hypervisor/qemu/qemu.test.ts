@@ -13,9 +13,9 @@ import type { Body, DiskFile } from '../port.ts'
 import { commandLine } from './command/line.ts'
 import type { Start } from './command/part.ts'
 import { machinesIn, tscKhzIn, versionIn } from './emulator.ts'
-import { scopeArgv } from './jail/scope.ts'
+import { scopeArgv, scopeName } from './jail/scope.ts'
 import { forgetUids, uidsIn } from './jail/uids.ts'
-import { wrapped } from './jail/wrap.ts'
+import { openedFiles, wrapped } from './jail/wrap.ts'
 import { probeRom } from './probe/rom.ts'
 import { Qmp } from './qmp/client.ts'
 import { Viewer } from './serial/channel.ts'
@@ -93,7 +93,11 @@ const start: Start = {
   accelerator: 'tcg',
   architecture: 'x86_64',
   machineType: 'pc-q35-7.2',
+  cpuModel: 'max',
   firmware: null,
+  hasVhost: false,
+  hasBootRoms: true,
+  usbNodes: [],
 }
 
 const valuesOf = (argv: readonly string[], option: string) =>
@@ -152,7 +156,7 @@ test('a microvm has no PCI device, an arm64 guest the machine virt and its own s
     architecture: 'aarch64',
     machineType: 'virt-7.2',
     body: { ...body, kernel: null },
-    firmware: { code: '/usr/share/qemu-efi-aarch64/QEMU_EFI.fd' },
+    firmware: { code: '/usr/share/qemu-efi-aarch64/QEMU_EFI.fd', settings: null },
   })
   assert.deepEqual(valuesOf(arm, '-machine'), ['virt-7.2,gic-version=max'])
   assert.deepEqual(valuesOf(arm, '-bios'), ['/usr/share/qemu-efi-aarch64/QEMU_EFI.fd'])
@@ -160,7 +164,7 @@ test('a microvm has no PCI device, an arm64 guest the machine virt and its own s
 })
 
 test('under systemd a guest gets a scope with its bounds', () => {
-  const argv = scopeArgv(id, { memoryBytes: 1000, cpus: 2, tasks: 64 })
+  const argv = scopeArgv(scopeName(id), { memoryBytes: 1000, cpus: 2, tasks: 64 })
   assert.deepEqual(argv.slice(0, 2), ['systemd-run', '--scope'])
   assert.ok(argv.includes(`--unit=decant-guest-${id}.scope`))
   assert.ok(argv.includes('--property=CPUQuota=300%'))
@@ -172,7 +176,9 @@ test('the jail shows the base image read-only and the own disk writable, and low
     {
       id,
       folder: start.folder,
-      body,
+      scope: scopeName(id),
+      shown: openedFiles(body),
+      locksMemory: false,
       means: { isRoot: true, mounts: 'bubblewrap', groups: { why: 'none here' } },
       uid: 1_879_049_088,
       cgroups: [],

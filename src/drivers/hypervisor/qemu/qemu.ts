@@ -10,6 +10,7 @@ import type { Accelerator, Body, Hypervisor, Sight } from '../port.ts'
 import { agentOf } from './agent/agent.ts'
 import { findEmulator, findTscKhz, type Emulator } from './emulator.ts'
 import { endProcess, endUnfinished, removeGroups } from './ending.ts'
+import { featuresOf } from './features.ts'
 import { isGuestId, readScreen, runFolders, screenFile } from './folder.ts'
 import { Guest } from './guest.ts'
 import { findMeans, type Means } from './jail/means.ts'
@@ -31,6 +32,8 @@ export type QemuOptions = {
   readonly clock: Clock
   /** Another program than the one on the path. */
   readonly binary?: string
+  /** Folders of this host below which guests may be shown folders; absolute. None: none. */
+  readonly shareFolders?: readonly string[]
 }
 
 /** How often guests without a connection are looked for, and logs are bounded. */
@@ -51,6 +54,7 @@ class Qemu implements Hypervisor {
   readonly layers
   readonly agent
   readonly #folder: string
+  readonly #shareFolders: readonly string[]
   readonly #clock: Clock
   readonly #emulator: Emulator | undefined
   readonly #means: Means
@@ -62,14 +66,19 @@ class Qemu implements Hypervisor {
   #tscKhz: Promise<number | null> | undefined
   #isClosed = false
 
-  constructor({ folder, clock }: QemuOptions, emulator: Emulator | undefined, means: Means) {
+  constructor(
+    { folder, clock, shareFolders = [] }: QemuOptions,
+    emulator: Emulator | undefined,
+    means: Means,
+  ) {
     this.#folder = folder
+    this.#shareFolders = shareFolders
     this.#clock = clock
     this.#emulator = emulator
     this.#means = means
     const inTurn: InTurn = (id, signal, work) => this.#inTurn(id, signal, work)
-    this.parts = partsOf(inTurn)
-    this.layers = layersOf(inTurn)
+    this.parts = partsOf(inTurn, { means, uidOf: (id) => this.uidOf(id), clock })
+    this.layers = layersOf(inTurn, clock)
     this.agent = agentOf(inTurn)
   }
 
@@ -84,6 +93,10 @@ class Qemu implements Hypervisor {
 
   async walls() {
     return wallsOf(this.#means, (await this.accelerator()).name)
+  }
+
+  async features() {
+    return this.#emulator === undefined ? [] : featuresOf(this.#emulator, this.#means)
   }
 
   async uidOf(id: string) {
@@ -150,6 +163,7 @@ class Qemu implements Hypervisor {
           tool: 'cgroup',
           why: 'a control group of the guest is still in use',
         })
+      this.#uids.release(join(guest.folder, 'tpm'))
       this.#uids.release(guest.folder)
       rmSync(guest.folder, { recursive: true, force: true })
       guest.detach()
@@ -225,6 +239,8 @@ class Qemu implements Hypervisor {
       accelerator: name,
       emulator: this.#emulator,
       means: this.#means,
+      features: featuresOf(this.#emulator, this.#means),
+      shareFolders: this.#shareFolders,
       uids: this.#uids,
       tscKhz: await (this.#tscKhz ??= findTscKhz()),
       clock: this.#clock,

@@ -27,7 +27,18 @@ const Record = z.object({
   wordSeenAtMs: z.number().nullable(),
   uid: z.int().nullable(),
   cgroups: z.array(z.string()).max(16),
-  running: z.object({ cpus: z.int(), memoryMib: z.int(), machineType: z.string() }),
+  running: z.object({
+    cpus: z.int(),
+    memoryMib: z.int(),
+    machineType: z.string(),
+    /** As it was started; what is above `memoryMib` comes and goes with virtio-mem. Absent in old records. */
+    startMib: z.int().optional(),
+    cpusMax: z.int().optional(),
+    memoryMaxMib: z.int().optional(),
+    cpuModel: z.string().optional(),
+  }),
+  /** Network plugs whose cable was pulled: QEMU does not tell. */
+  linksDown: z.array(z.string()).max(64).default([]),
   forwards: z
     .array(
       z.object({

@@ -1,20 +1,27 @@
 /** The start of a guest, step by step: may it, write it down, build its walls, launch, let its CPUs run. */
 
 import { existsSync } from 'node:fs'
-import { limits } from '#model/limits.ts'
 import { Problem } from '#model/problem.ts'
 import type { Clock } from '#drivers/clock/port.ts'
-import type { Accelerator, Body } from '../port.ts'
+import type { Accelerator, Body, Feature } from '../port.ts'
 import { commandLine } from './command/line.ts'
+import { isToldFirst } from './command/machine.ts'
+import type { Firmware, Start } from './command/part.ts'
+import { isUefi, requireHere, requirePlain } from './demands.ts'
 import { endProcess, removeGroups } from './ending.ts'
-import { machineTypeOf, type Emulator } from './emulator.ts'
-import { prepareFolder } from './folder.ts'
+import { machineOf, type Emulator } from './emulator.ts'
+import { bootRoms, firmwareOf, vhostNet } from './features.ts'
+import { keepSettings, prepareFolder } from './folder.ts'
 import { type Guest } from './guest.ts'
-import { makeCgroups, type Bounds } from './jail/cgroup.ts'
+import { boundsOf, makeCgroups } from './jail/cgroup.ts'
 import type { Means } from './jail/means.ts'
+import { pciNodes, shownDevices, usbNodes } from './jail/nodes.ts'
+import { scopeName } from './jail/scope.ts'
 import type { Uids } from './jail/uids.ts'
-import { wrapped } from './jail/wrap.ts'
+import { openedFiles, wrapped, type Jail } from './jail/wrap.ts'
 import { launch, type Launched } from './launch.ts'
+import { endPartners, startPartners } from './partners.ts'
+import { settle, tellFirst } from './parts/settling.ts'
 import { hostBootId } from './process.ts'
 import { syncRecord, type Record } from './record.ts'
 
@@ -23,9 +30,12 @@ export type Ground = {
   readonly accelerator: Accelerator['name']
   readonly emulator: Emulator
   readonly means: Means
+  readonly features: readonly Feature[]
   readonly uids: Uids
   /** Frequency of the processor's time stamp counter, where the host's kernel tells it. */
   readonly tscKhz: number | null
+  /** Folders of this host below which guests may be shown folders. */
+  readonly shareFolders: readonly string[]
   readonly clock: Clock
 }
 
@@ -34,10 +44,12 @@ export async function spawnGuest(guest: Guest, body: Body, ground: Ground, signa
   requirePlain(body)
   requireNotStale(guest.record, body)
   if (isRunningSo(guest, body)) return
+  requireHere(body, ground.features, ground.emulator.architecture)
+  const devices = [...pciNodes(body), ...usbNodes(body)]
   const uid = ground.means.isRoot ? ground.uids.of(guest.folder) : null
   guest.isSpawning = true
   try {
-    await startProcess({ guest, body, ground, uid, signal })
+    await startProcess({ guest, body, ground, uid, signal, devices })
   } finally {
     guest.isSpawning = false
   }
@@ -49,11 +61,16 @@ type Making = {
   readonly ground: Ground
   readonly uid: number | null
   readonly signal: AbortSignal
+  /** Devices of the host that the guest gets. */
+  readonly devices: readonly string[]
 }
 
 async function startProcess(making: Making) {
   const { guest, body, ground, uid, signal } = making
-  prepareFolder(guest.folder, { word: body.word, name: body.spec.machineName }, uid)
+  const told = { word: body.word, name: body.spec.machineName }
+  const seed = body.seed === null ? {} : { 'seed.iso': body.seed }
+  await endPartners(guest.folder, ground.clock)
+  prepareFolder(guest.folder, { ...told, ...seed }, uid)
   const cgroups = groupsFor(guest.id, body, ground)
   guest.keep(freshRecord({ body, uid, cgroups, ground }))
   // The disk works while QEMU starts; both must be done before the guest's first instruction.
@@ -67,6 +84,7 @@ async function startProcess(making: Making) {
   try {
     guest.attach(launched.qmp, launched.serial)
     signal.throwIfAborted()
+    await settle(launched.qmp, body)
     await durable.done
     await launched.qmp.ask('cont', {})
     await guest.refresh()
@@ -74,18 +92,6 @@ async function startProcess(making: Making) {
     await endProcess(guest, ground.clock)
     throw error
   }
-}
-
-/** Everything is checked once more at this door, whoever it came from. */
-function requirePlain({ spec, disks, plugs, word }: Body) {
-  const ids = [...disks, ...plugs].map(({ id }) => id)
-  const isPlain =
-    ids.every((id) => /^[a-z][a-z0-9]{0,15}$/.test(id)) &&
-    new Set(ids).size === ids.length &&
-    /^[\w-]{1,64}$/.test(word) &&
-    spec.cpus >= 1 &&
-    spec.cpus <= limits.vcpusPerMachine
-  if (!isPlain) throw new Problem('request/invalid', { field: 'guest', why: 'is not a plain body' })
 }
 
 /** An older body or boot must never come back (I-01). */
@@ -106,18 +112,9 @@ function isRunningSo(guest: Guest, { spec }: Body): boolean {
   throw new Problem('object/refused', { why: 'Its last process still stands.' })
 }
 
-function boundsOf({ spec }: Body): Bounds {
-  const overheadMib = limits.guestOverheadMib + limits.tcgCacheMib + limits.guestPageCacheMib
-  return {
-    memoryBytes: (spec.memoryMib + overheadMib) * 2 ** 20,
-    cpus: spec.cpus,
-    tasks: limits.guestTasks + spec.cpus,
-  }
-}
-
 const groupsFor = (id: string, body: Body, { means }: Ground): string[] =>
   means.groups !== 'systemd-scope' && 'version' in means.groups
-    ? makeCgroups(means.groups, id, boundsOf(body))
+    ? makeCgroups(means.groups, id, boundsOf(body.spec))
     : []
 
 function freshRecord({
@@ -131,7 +128,8 @@ function freshRecord({
   cgroups: string[]
   ground: Ground
 }): Record {
-  const { cpus, memoryMib, epoch, boot, machineType } = body.spec
+  const { cpus, memoryMib, epoch, boot, shape } = body.spec
+  const machine = machineOf(ground.emulator, body, ground.accelerator)
   return {
     version: 1,
     phase: 'spawning',
@@ -145,40 +143,93 @@ function freshRecord({
     wordSeenAtMs: null,
     uid,
     cgroups,
-    running: { cpus, memoryMib, machineType: machineTypeOf(ground.emulator, machineType) },
+    running: {
+      cpus,
+      memoryMib,
+      machineType: machine.type,
+      startMib: memoryMib,
+      cpusMax: Math.max(cpus, shape.cpusMax ?? 0),
+      memoryMaxMib: Math.max(memoryMib, shape.memoryMaxMib ?? 0),
+      cpuModel: machine.cpuModel,
+    },
+    linksDown: body.plugs.flatMap(({ id, isLinkUp }) => (isLinkUp ? [] : [id])),
     forwards: body.plugs.flatMap((plug) => plug.forwards.map((each) => ({ nic: plug.id, ...each }))),
     detail: '',
   }
 }
 
 async function launchRecorded(
-  { guest, body, ground, uid }: Making,
+  making: Making,
   cgroups: string[],
   born: (pid: number, startTicks: string) => void,
 ): Promise<Launched> {
-  const { id, folder } = guest
-  const { emulator, means, accelerator, clock } = ground
-  const isKvm = accelerator === 'kvm'
-  const machineType = guest.record?.running.machineType ?? ''
-  const { architecture, binary } = emulator
-  const start = { id, folder, body, accelerator, architecture, machineType, firmware: firmware(architecture) }
-  const jail = { id, folder, body, means, uid, cgroups, bounds: boundsOf(body), isKvm }
-  const argv = wrapped(jail, [binary, ...commandLine(start)])
-  const append = kernelLine(body, ground)
+  const { guest, body, ground, uid } = making
+  const { folder } = guest
+  const { emulator, means, clock, uids, shareFolders } = ground
   try {
-    return await launch(
-      { id, folder, argv, uid, append, tellsPid: means.mounts === 'bubblewrap' },
-      clock,
-      born,
-    )
+    const jail = await jailOf(making, cgroups)
+    await startPartners({ jail, body, uids, shareFolders, clock })
+    const argv = wrapped(jail, [emulator.binary, ...commandLine(startOf(making))])
+    const line = kernelLine(body, ground)
+    const first = isToldFirst(body) ? tellFirst(body, line) : null
+    const { memoryFile } = body
+    const tellsPid = means.mounts === 'bubblewrap'
+    return await launch({ id: guest.id, folder, argv, uid, first, memoryFile, tellsPid }, clock, born)
   } catch (error) {
     // Nothing came of it: no process is left.
     const detail = error instanceof Error ? error.message.slice(0, 400) : ''
+    await endPartners(folder, clock)
     guest.amend({ phase: 'ended', pid: null, startTicks: null, detail })
     await removeGroups(cgroups, clock)
     throw error
   }
 }
+
+async function jailOf({ guest, body, ground, uid, devices }: Making, cgroups: string[]): Promise<Jail> {
+  const { id, folder } = guest
+  const { means, accelerator } = ground
+  const kernels = hasVhost(body, ground) ? [vhostNet] : []
+  return {
+    id,
+    folder,
+    means,
+    uid,
+    scope: scopeName(id),
+    cgroups,
+    bounds: boundsOf(body.spec),
+    isKvm: accelerator === 'kvm',
+    shown: [
+      ...openedFiles(body),
+      ...(await shownDevices(body, { folder, uid, devices: [...devices, ...kernels] })),
+    ],
+    locksMemory: body.spec.shape.hostDevices.length > 0,
+  }
+}
+
+function startOf({ guest, body, ground, uid, devices }: Making): Start {
+  const { id, folder } = guest
+  const { emulator, accelerator } = ground
+  const { machineType = '', cpuModel = '' } = guest.record?.running ?? {}
+  return {
+    id,
+    folder,
+    body,
+    accelerator,
+    architecture: emulator.architecture,
+    machineType,
+    cpuModel,
+    firmware: firmwareFor(body, emulator.architecture, (template) =>
+      keepSettings(folder, template, body.spec.shape.isSecureBoot, uid),
+    ),
+    hasVhost: hasVhost(body, ground),
+    hasBootRoms: existsSync(bootRoms),
+    usbNodes: devices.filter((device) => device.startsWith('/dev/bus/usb/')),
+  }
+}
+
+const hasVhost = ({ plugs }: Body, { features }: Ground) =>
+  plugs.some(({ driver, model }) => driver === 'tap' && model === 'virtio') &&
+  features.some(({ name, isHere }) => name === 'vhost' && isHere)
 
 /**
  * The kernel's command line. A microvm has no clock against which a kernel could measure the processor's
@@ -190,8 +241,15 @@ function kernelLine({ kernel, spec }: Body, { accelerator, tscKhz }: Ground): st
   return isBlind ? `${kernel.commandLine} tsc_early_khz=${tscKhz}` : kernel.commandLine
 }
 
-/** UEFI for arm64 from Debian's qemu-efi-aarch64; x86 machines bring their own firmware. */
-function firmware(architecture: Emulator['architecture']): { code: string } | null {
-  const code = '/usr/share/qemu-efi-aarch64/QEMU_EFI.fd'
-  return architecture === 'aarch64' && existsSync(code) ? { code } : null
+/** UEFI: for arm64 from Debian's qemu-efi-aarch64, for PCs where it is wished, with settings that stay. */
+function firmwareFor(
+  { spec }: Body,
+  architecture: Emulator['architecture'],
+  keep: (template: string) => string,
+): Firmware | null {
+  const arm = '/usr/share/qemu-efi-aarch64/QEMU_EFI.fd'
+  if (architecture === 'aarch64') return existsSync(arm) ? { code: arm, settings: null } : null
+  if (!isUefi(spec.shape)) return null
+  const { code, settings } = firmwareOf(spec.shape.isSecureBoot)
+  return { code, settings: keep(settings ?? '') }
 }

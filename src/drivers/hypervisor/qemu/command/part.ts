@@ -9,6 +9,9 @@ import type { Accelerator, Body } from '../../port.ts'
 
 export type Architecture = 'x86_64' | 'aarch64'
 
+/** Firmware in a file; where it keeps its settings, if it does. */
+export type Firmware = { readonly code: string; readonly settings: string | null }
+
 /** Everything that the command line depends on. */
 export type Start = {
   /** UUID of the guest. */ readonly id: string
@@ -19,8 +22,15 @@ export type Start = {
   readonly architecture: Architecture
   /** The versioned name, such as `pc-q35-7.2`, so that the guest sees the same machine after an upgrade. */
   readonly machineType: string
-  /** Firmware for guests that boot from a disk, where the machine has none of its own. */
-  readonly firmware: { readonly code: string } | null
+  readonly cpuModel: string
+  /** Firmware for guests where the machine has none of its own, or another is wished. */
+  readonly firmware: Firmware | null
+  /** Whether packets go through the host's kernel (vhost-net). */
+  readonly hasVhost: boolean
+  /** Whether there are boot programs for network cards. */
+  readonly hasBootRoms: boolean
+  /** Nodes of USB devices of the host, in the order of their wishes. */
+  readonly usbNodes: readonly string[]
 }
 
 export type Part = readonly string[]
@@ -35,4 +45,19 @@ export const socketChardev = (id: string): Part => [
   `socket,id=${id},path=${id}.sock,server=on,wait=off`,
 ]
 
-export const isMicrovm = ({ body }: Start) => body.spec.machineType === 'microvm'
+/** A socket in the run folder on which another process listens. */
+export const peerChardev = (id: string): Part => ['-chardev', `socket,id=${id},path=${id}.sock`]
+
+export const isMicrovm = ({ body }: Pick<Start, 'body'>) => body.spec.machineType === 'microvm'
+
+/** A place on the PCI bus. */
+export const place = (slot: number, fn = 0): JsonObject => ({
+  bus: 'pcie.0',
+  addr: `0x${slot.toString(16)}.${fn}`,
+})
+
+/** A virtio device on whichever bus the machine has. */
+export const virtio = (start: Start, driver: string, slot: JsonObject, rest: JsonObject): Part =>
+  isMicrovm(start)
+    ? device({ driver: `${driver}-device`, ...rest })
+    : device({ driver: `${driver}-pci`, ...slot, ...rest })

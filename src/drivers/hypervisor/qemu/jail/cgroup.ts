@@ -5,8 +5,19 @@
 
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { limits } from '#model/limits.ts'
 
 export type Bounds = { readonly memoryBytes: number; readonly cpus: number; readonly tasks: number }
+
+/** What a guest of this size may take at most. */
+export function boundsOf({ cpus, memoryMib }: { readonly cpus: number; readonly memoryMib: number }): Bounds {
+  const overheadMib = limits.guestOverheadMib + limits.tcgCacheMib + limits.guestPageCacheMib
+  return {
+    memoryBytes: (memoryMib + overheadMib) * 2 ** 20,
+    cpus,
+    tasks: limits.guestTasks + cpus,
+  }
+}
 
 /** Where groups can be made: one folder in all (v2), or one for each controller (v1). */
 export type CgroupHome =
@@ -59,6 +70,13 @@ export function makeCgroups(home: CgroupHome, id: string, bounds: Bounds): strin
     for (const [file, value] of settings) writeFileSync(join(folder, file), value)
   }
   return wanted.map(({ folder }) => folder)
+}
+
+/** Sets the bounds of a guest's groups anew, as it grows or shrinks. */
+export function resizeCgroups(folders: readonly string[], bounds: Bounds): void {
+  for (const folder of folders)
+    for (const [file, value] of [...unifiedSettings(bounds), ...Object.values(splitSettings(bounds)).flat()])
+      if (existsSync(join(folder, file))) writeFileSync(join(folder, file), value)
 }
 
 type Settings = readonly (readonly [file: string, value: string])[]

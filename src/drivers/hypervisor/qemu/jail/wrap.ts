@@ -14,50 +14,61 @@ import type { Bounds } from './cgroup.ts'
 import type { Means } from './means.ts'
 import { scopeArgv } from './scope.ts'
 
+/** What is shown in a jail beside programs: a file, folder or device of the host, and where it is seen. */
+export type Shown = {
+  readonly how: '--bind' | '--dev-bind' | '--ro-bind' | '--ro-bind-try'
+  readonly source: string
+  readonly target: string
+}
+
 export type Jail = {
   readonly id: string
   readonly folder: string
-  readonly body: Body
   readonly means: Means
   readonly uid: number | null
+  /** Name of the systemd scope, where there are such. */
+  readonly scope: string
   readonly cgroups: readonly string[]
   readonly bounds: Bounds
   readonly isKvm: boolean
+  readonly shown: readonly Shown[]
+  /** Whether it may keep all of its memory in place, as devices of the host demand. */
+  readonly locksMemory: boolean
 }
 
 /** The descriptor on which bubblewrap tells the pid of what it started. */
 export const infoDescriptor = 3
 
-export const wrapped = (jail: Jail, qemu: readonly string[]): readonly string[] => [
+export const wrapped = (jail: Jail, program: readonly string[]): readonly string[] => [
   ...joined(jail),
   ...walledIn(jail),
   ...lowered(jail),
-  ...qemu,
+  ...program,
 ]
 
 /** No core dumps: they hold guests' memory. Few open files: a disk takes one or two. */
 const script =
   'ulimit -c 0; ulimit -n 4096; while [ "$1" != -- ]; do echo 0 >"$1" || exit 1; shift; done; shift; exec "$@"'
 
-function joined({ id, means, cgroups, bounds }: Jail): readonly string[] {
+export function joined({ scope, means, cgroups, bounds, locksMemory }: Jail): readonly string[] {
   const groups = cgroups.map((folder) => `${folder}/cgroup.procs`)
-  const shell = ['/bin/sh', '-c', script, 'decant', ...groups, '--']
-  return means.groups === 'systemd-scope' ? [...scopeArgv(id, bounds), ...shell] : shell
+  const bounded = locksMemory ? `ulimit -l unlimited; ${script}` : script
+  const shell = ['/bin/sh', '-c', bounded, 'decant', ...groups, '--']
+  return means.groups === 'systemd-scope' ? [...scopeArgv(scope, bounds), ...shell] : shell
 }
 
-function walledIn({ folder, body, means, isKvm }: Jail): readonly string[] {
+function walledIn({ folder, means, isKvm, shown }: Jail): readonly string[] {
   if (means.mounts !== 'bubblewrap') return []
-  const files = openedFiles(body)
   return [
     ['bwrap', ...(means.isRoot ? [] : ['--cap-drop', 'ALL'])],
     ['--unshare-ipc', '--unshare-uts', '--info-fd', String(infoDescriptor)],
-    openFolders(['/etc', '/dev', ...new Set([folder, ...files.map(({ path }) => path)].map(dirname))]),
+    openFolders(['/etc', '/dev', ...new Set([folder, ...shown.map(({ target }) => target)].map(dirname))]),
     systemFiles(),
     ['null', 'zero', 'urandom', ...(isKvm ? ['kvm'] : [])].flatMap((name) =>
       bind('--dev-bind', `/dev/${name}`),
     ),
     bind('--bind', folder),
-    files.flatMap(({ how, path }) => bind(how, path)),
+    shown.flatMap(({ how, source, target }) => [how, source, target]),
     ['--chdir', folder, '--'],
   ].flat()
 }
@@ -82,17 +93,20 @@ function systemFolder(path: string): readonly string[] {
 }
 
 /** What QEMU opens beside its run folder; what may be shared with other guests is read-only. */
-function openedFiles({ disks, kernel }: Body) {
+export function openedFiles({ disks, kernel, cdroms, plugs }: Body): readonly Shown[] {
   const readOnly = [
     ...disks.flatMap((disk) => disk.backing.map(({ file }) => file)),
     ...disks.filter((disk) => disk.isReadOnly).map(({ file }) => file),
+    ...cdroms.flatMap(({ file }) => (file === null ? [] : [file])),
     ...(kernel === null ? [] : [kernel.kernelFile, kernel.initrdFile]),
   ]
-  const writable = disks.filter((disk) => !disk.isReadOnly).map(({ file }) => file)
-  return [
-    ...[...new Set(readOnly)].map((path) => ({ how: '--ro-bind', path }) as const),
-    ...writable.map((path) => ({ how: '--bind', path }) as const),
+  const writable = [
+    ...disks.filter((disk) => !disk.isReadOnly).map(({ file }) => file),
+    ...plugs.flatMap((plug) => (plug.driver === 'stream' ? [plug.socket] : [])),
   ]
+  return [...new Set(readOnly)]
+    .map((path): Shown => ({ how: '--ro-bind', source: path, target: path }))
+    .concat(writable.map((path) => ({ how: '--bind', source: path, target: path })))
 }
 
 /** The guest's own user, without groups (but the one that may use KVM), capabilities or ways to get more. */

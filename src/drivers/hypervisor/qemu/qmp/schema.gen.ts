@@ -7,6 +7,10 @@ export type Commands = {
     readonly arguments: { readonly 'value': number }
     readonly return: {  }
   }
+  readonly 'block-stream': {
+    readonly arguments: { readonly 'job-id'?: string; readonly 'device': string; readonly 'base'?: string; readonly 'base-node'?: string; readonly 'backing-file'?: string; readonly 'bottom'?: string; readonly 'speed'?: number; readonly 'on-error'?: 'report' | 'ignore' | 'enospc' | 'stop' | 'auto'; readonly 'filter-node-name'?: string; readonly 'auto-finalize'?: boolean; readonly 'auto-dismiss'?: boolean }
+    readonly return: {  }
+  }
   readonly 'block_resize': {
     readonly arguments: { readonly 'device'?: string; readonly 'node-name'?: string; readonly 'size': number }
     readonly return: {  }
@@ -29,6 +33,10 @@ export type Commands = {
   }
   readonly 'blockdev-insert-medium': {
     readonly arguments: { readonly 'id': string; readonly 'node-name': string }
+    readonly return: {  }
+  }
+  readonly 'blockdev-mirror': {
+    readonly arguments: JsonObject
     readonly return: {  }
   }
   readonly 'blockdev-open-tray': {
@@ -55,8 +63,36 @@ export type Commands = {
     readonly arguments: { readonly 'command-line': string; readonly 'cpu-index'?: number }
     readonly return: string
   }
+  readonly 'job-cancel': {
+    readonly arguments: { readonly 'id': string }
+    readonly return: {  }
+  }
+  readonly 'job-complete': {
+    readonly arguments: { readonly 'id': string }
+    readonly return: {  }
+  }
+  readonly 'job-dismiss': {
+    readonly arguments: { readonly 'id': string }
+    readonly return: {  }
+  }
+  readonly 'migrate': {
+    readonly arguments: { readonly 'uri': string; readonly 'blk'?: boolean; readonly 'inc'?: boolean; readonly 'detach'?: boolean; readonly 'resume'?: boolean }
+    readonly return: {  }
+  }
   readonly 'migrate-incoming': {
     readonly arguments: { readonly 'uri': string }
+    readonly return: {  }
+  }
+  readonly 'migrate-set-capabilities': {
+    readonly arguments: { readonly 'capabilities': readonly ({ readonly 'capability': 'xbzrle' | 'rdma-pin-all' | 'auto-converge' | 'zero-blocks' | 'compress' | 'events' | 'postcopy-ram' | 'x-colo' | 'release-ram' | 'block' | 'return-path' | 'pause-before-switchover' | 'multifd' | 'dirty-bitmaps' | 'postcopy-blocktime' | 'late-block-activate' | 'x-ignore-shared' | 'validate-uuid' | 'background-snapshot' | 'zero-copy-send' | 'postcopy-preempt'; readonly 'state': boolean })[] }
+    readonly return: {  }
+  }
+  readonly 'migrate-set-parameters': {
+    readonly arguments: JsonObject
+    readonly return: {  }
+  }
+  readonly 'migrate_cancel': {
+    readonly arguments: {  }
     readonly return: {  }
   }
   readonly 'netdev_add': {
@@ -111,6 +147,10 @@ export type Commands = {
     readonly arguments: {  }
     readonly return: readonly ({ readonly 'type': string; readonly 'vcpus-count': number; readonly 'props': { readonly 'node-id'?: number; readonly 'socket-id'?: number; readonly 'die-id'?: number; readonly 'cluster-id'?: number; readonly 'core-id'?: number; readonly 'thread-id'?: number }; readonly 'qom-path'?: string })[]
   }
+  readonly 'query-jobs': {
+    readonly arguments: {  }
+    readonly return: readonly ({ readonly 'id': string; readonly 'type': 'commit' | 'stream' | 'mirror' | 'backup' | 'create' | 'amend' | 'snapshot-load' | 'snapshot-save' | 'snapshot-delete'; readonly 'status': 'undefined' | 'created' | 'running' | 'paused' | 'ready' | 'standby' | 'waiting' | 'pending' | 'aborting' | 'concluded' | 'null'; readonly 'current-progress': number; readonly 'total-progress': number; readonly 'error'?: string })[]
+  }
   readonly 'query-memory-devices': {
     readonly arguments: {  }
     readonly return: readonly ({  } & (({ readonly 'type': 'dimm' } & { readonly 'data': { readonly 'id'?: string; readonly 'addr': number; readonly 'size': number; readonly 'slot': number; readonly 'node': number; readonly 'memdev': string; readonly 'hotplugged': boolean; readonly 'hotpluggable': boolean } }) | ({ readonly 'type': 'nvdimm' } & { readonly 'data': { readonly 'id'?: string; readonly 'addr': number; readonly 'size': number; readonly 'slot': number; readonly 'node': number; readonly 'memdev': string; readonly 'hotplugged': boolean; readonly 'hotpluggable': boolean } }) | ({ readonly 'type': 'virtio-pmem' } & { readonly 'data': { readonly 'id'?: string; readonly 'memaddr': number; readonly 'size': number; readonly 'memdev': string } }) | ({ readonly 'type': 'virtio-mem' } & { readonly 'data': { readonly 'id'?: string; readonly 'memaddr': number; readonly 'requested-size': number; readonly 'size': number; readonly 'max-size': number; readonly 'block-size': number; readonly 'node': number; readonly 'memdev': string } }) | ({ readonly 'type': 'sgx-epc' } & { readonly 'data': { readonly 'id'?: string; readonly 'memaddr': number; readonly 'size': number; readonly 'node': number; readonly 'memdev': string } })))[]
@@ -118,6 +158,10 @@ export type Commands = {
   readonly 'query-memory-size-summary': {
     readonly arguments: {  }
     readonly return: { readonly 'base-memory': number; readonly 'plugged-memory'?: number }
+  }
+  readonly 'query-migrate': {
+    readonly arguments: JsonObject
+    readonly return: { readonly 'status'?: 'none' | 'setup' | 'cancelling' | 'cancelled' | 'active' | 'postcopy-active' | 'postcopy-paused' | 'postcopy-recover' | 'completed' | 'failed' | 'colo' | 'pre-switchover' | 'device' | 'wait-unplug'; readonly 'ram'?: { readonly 'transferred': number; readonly 'remaining': number; readonly 'total': number; readonly 'duplicate': number; readonly 'skipped': number; readonly 'normal': number; readonly 'normal-bytes': number; readonly 'dirty-pages-rate': number; readonly 'mbps': number; readonly 'dirty-sync-count': number; readonly 'postcopy-requests': number; readonly 'page-size': number; readonly 'multifd-bytes': number; readonly 'pages-per-second': number; readonly 'precopy-bytes': number; readonly 'downtime-bytes': number; readonly 'postcopy-bytes': number; readonly 'dirty-sync-missed-zero-copy': number }; readonly 'disk'?: { readonly 'transferred': number; readonly 'remaining': number; readonly 'total': number; readonly 'duplicate': number; readonly 'skipped': number; readonly 'normal': number; readonly 'normal-bytes': number; readonly 'dirty-pages-rate': number; readonly 'mbps': number; readonly 'dirty-sync-count': number; readonly 'postcopy-requests': number; readonly 'page-size': number; readonly 'multifd-bytes': number; readonly 'pages-per-second': number; readonly 'precopy-bytes': number; readonly 'downtime-bytes': number; readonly 'postcopy-bytes': number; readonly 'dirty-sync-missed-zero-copy': number }; readonly 'vfio'?: { readonly 'transferred': number }; readonly 'xbzrle-cache'?: { readonly 'cache-size': number; readonly 'bytes': number; readonly 'pages': number; readonly 'cache-miss': number; readonly 'cache-miss-rate': number; readonly 'encoding-rate': number; readonly 'overflow': number }; readonly 'total-time'?: number; readonly 'expected-downtime'?: number; readonly 'downtime'?: number; readonly 'setup-time'?: number; readonly 'cpu-throttle-percentage'?: number; readonly 'error-desc'?: string; readonly 'blocked-reasons'?: readonly (string)[]; readonly 'postcopy-blocktime'?: number; readonly 'postcopy-vcpu-blocktime'?: readonly (number)[]; readonly 'compression'?: { readonly 'pages': number; readonly 'busy': number; readonly 'busy-rate': number; readonly 'compressed-size': number; readonly 'compression-rate': number }; readonly 'socket-address'?: readonly ({  } & (({ readonly 'type': 'inet' } & { readonly 'host': string; readonly 'port': string; readonly 'numeric'?: boolean; readonly 'to'?: number; readonly 'ipv4'?: boolean; readonly 'ipv6'?: boolean; readonly 'keep-alive'?: boolean; readonly 'mptcp'?: boolean }) | ({ readonly 'type': 'unix' } & { readonly 'path': string; readonly 'abstract'?: boolean; readonly 'tight'?: boolean }) | ({ readonly 'type': 'vsock' } & { readonly 'cid': string; readonly 'port': string }) | ({ readonly 'type': 'fd' } & { readonly 'str': string })))[] }
   }
   readonly 'query-named-block-nodes': {
     readonly arguments: { readonly 'flat'?: boolean }
@@ -163,6 +207,10 @@ export type Commands = {
     readonly arguments: {  }
     readonly return: {  }
   }
+  readonly 'transaction': {
+    readonly arguments: JsonObject
+    readonly return: {  }
+  }
   readonly 'x-exit-preconfig': {
     readonly arguments: {  }
     readonly return: {  }
@@ -181,4 +229,5 @@ export type Events = {
   readonly 'RESUME': {  }
   readonly 'SHUTDOWN': { readonly 'guest': boolean; readonly 'reason': 'none' | 'host-error' | 'host-qmp-quit' | 'host-qmp-system-reset' | 'host-signal' | 'host-ui' | 'guest-shutdown' | 'guest-reset' | 'guest-panic' | 'subsystem-reset' | 'snapshot-load' }
   readonly 'STOP': {  }
+  readonly 'WATCHDOG': { readonly 'action': 'reset' | 'shutdown' | 'poweroff' | 'pause' | 'debug' | 'none' | 'inject-nmi' }
 }
