@@ -104,3 +104,20 @@ export type HostNetworks = {
   readonly guarded4: readonly string[]
   readonly guarded6: readonly string[]
 }
+
+/** Who is on a network, as its hosts are told: names for those that ask, MACs by which they are known. */
+export type NetworkCensus = {
+  readonly members: readonly {
+    readonly name: string
+    readonly mac: string
+    readonly address4: string | null
+    readonly address6: string | null
+  }[]
+}
+
+/** Whom rules mean by a security group. */
+export type GroupCensus = {
+  readonly members4: readonly string[]
+  readonly members6: readonly string[]
+  readonly membersMac: readonly string[]
+}

@@ -10,6 +10,8 @@ import type { Notebook } from '#drivers/notebook/port.ts'
 
 export type Wished = Document<Record<string, unknown>> & {
   readonly resolved?: Readonly<Record<string, string | null>>
+  /** Who is on a network or in a group, as the controller counted them. */
+  readonly census?: unknown
 }
 
 export type Wish = { readonly revision: number; readonly isClaimed: boolean; readonly document: Wished }
@@ -69,6 +71,15 @@ export class Wishes {
       for (const key of [...notes, `wish/${kind}/${id}`]) await this.#notebook.remove(key)
       this.#wishes.delete(`${kind}/${id}`)
       this.#over.delete(`${kind}/${id}`)
+    })
+  }
+
+  /** Forgets a document that the store no longer knows and that nothing here hangs on. */
+  async discard(kind: string, id: string): Promise<void> {
+    await this.#inTurn(`${kind}/${id}`, async () => {
+      if (this.get(kind, id)?.isClaimed !== false) return
+      await this.#notebook.remove(`wish/${kind}/${id}`)
+      this.#wishes.delete(`${kind}/${id}`)
     })
   }
 

@@ -6,7 +6,7 @@ import type { Gauge } from '#drivers/gauge/port.ts'
 import type { Hypervisor } from '#drivers/hypervisor/port.ts'
 import type { ImageMaker } from '#drivers/image/port.ts'
 import type { LinkClient } from '#drivers/link/port.ts'
-import type { Network } from '#drivers/network/port.ts'
+import type { HostNetworking, Network } from '#drivers/network/port.ts'
 import type { Notebook } from '#drivers/notebook/port.ts'
 import type { GuestSpec } from '#kinds/guest/schema.ts'
 import type { HostStatus } from '#kinds/host/schema.ts'
@@ -27,7 +27,10 @@ export type AgentPorts = {
   readonly hypervisor: Hypervisor
   /** The datastore of a name on this host, or nothing when this host does not reach it. */
   readonly datastore: (name: string) => Datastore | undefined
+  /** Single NICs in user mode; it also chooses ports of the host for all others. */
   readonly network: Network
+  /** Whole networks in the host's kernel; `place` tells this Decant from others on the host. */
+  readonly networking?: { readonly driver: HostNetworking; readonly place: string } | undefined
   readonly imageMaker: ImageMaker
   readonly seeds?: Seeds
   /** Absent where the host itself is not measured. */

@@ -1,0 +1,161 @@
+/**
+ * The networks of a host: what its guests are plugged into is noted, and all that follows from it and from the
+ * documents is settled as one. To the guests' loop it is one network driver like any other.
+ */
+
+import { isObject, type Json } from '#base/json.ts'
+import { Problem, story } from '#model/problem.ts'
+import { instanceOf, portName } from '#engines/filtering/names.ts'
+import { worldOf, type Plugged, type ToldNetwork } from '#engines/filtering/world.ts'
+import type { ToldGroup } from '#engines/filtering/allow.ts'
+import { GuestNic } from '#kinds/guest/parts.ts'
+import type { GroupCensus, NetworkCensus } from '#kinds/network/parts.ts'
+import { network as networkKind } from '#kinds/network/schema.ts'
+import { securityGroup } from '#kinds/security-group/schema.ts'
+import type { Plug } from '#drivers/hypervisor/port.ts'
+import type { HostNetworking, Network, Settled } from '#drivers/network/port.ts'
+import { WorkQueue } from '#runtime/queue.ts'
+import type { Wished, Wishes } from './wishes.ts'
+import type { AgentPorts } from './world.ts'
+
+type Nic = Parameters<Network['plug']>[1]
+type Before = Parameters<Network['plug']>[2]
+type Ports = Pick<AgentPorts, 'network' | 'networking' | 'notebook' | 'hypervisor' | 'clock' | 'log'>
+
+/** Kinds of which a host is told for the sake of its guests' NICs. */
+export const networkKinds = ['network', 'security-group'] as const
+
+/** How often it is looked whether all is still as it was settled. */
+const tendMs = 10_000
+
+export class HostNets implements Network {
+  readonly name = 'host'
+  /** Settles; its one key is `host`. */
+  readonly queue: WorkQueue
+  readonly #ports: Ports
+  readonly #wishes: Wishes
+  #unwatch = () => {}
+
+  constructor(ports: Ports, wishes: Wishes) {
+    this.#ports = ports
+    this.#wishes = wishes
+    this.queue = new WorkQueue({
+      clock: ports.clock,
+      work: async () => await this.#tend(),
+      onFault: (_, fault) => ports.log(`networks: ${story(fault)}`),
+    })
+  }
+
+  /** Takes up what an earlier agent left. */
+  begin() {
+    const wake = () => this.queue.wake('host')
+    this.#unwatch = this.#ports.networking?.driver.onDrift(wake) ?? (() => {})
+    wake()
+  }
+
+  end() {
+    this.#unwatch()
+  }
+
+  async plug(guest: string, nic: Nic, before: Before): Promise<Plug> {
+    if (nic.driver === 'user') return await this.#ports.network.plug(guest, nic, before)
+    const { driver, place } = this.#networking()
+    if (this.#wishes.get('network', nic.network) === undefined)
+      throw new Problem('network/not-told', { network: nic.network })
+    const { forwards } = await this.#ports.network.plug(guest, nic, before)
+    const uid = (await this.#ports.hypervisor.uidOf(guest)) ?? null
+    await this.#note(guest, { ...this.#notes(guest), [nic.id]: { uid, nic: { ...nic, forwards } } })
+    const refusal = (await this.#settle(driver)).refusals.get(nic.network)
+    if (refusal !== undefined) throw refusal
+    const { id, mac, model, mtu, isLinkUp } = nic
+    const name = portName(instanceOf(place), guest, nic.id)
+    return { id, mac, model, mtu, isLinkUp, forwards: [...forwards], driver: 'tap', interface: name }
+  }
+
+  async unplug(guest: string, nic: string): Promise<void> {
+    await this.#ports.network.unplug(guest, nic)
+    const { [nic]: gone, ...rest } = this.#notes(guest)
+    if (gone === undefined) return
+    await this.#note(guest, rest)
+    // The guest is gone already: what is left of its NIC goes with the next round, if not now.
+    this.queue.wake('host')
+  }
+
+  #networking() {
+    const { networking } = this.#ports
+    if (networking === undefined)
+      throw new Problem('network/driver-unusable', { driver: 'bridge', why: 'this host has no such driver' })
+    return networking
+  }
+
+  async #tend() {
+    const { networking } = this.#ports
+    if (networking === undefined) return {}
+    const { refusals } = await this.#settle(networking.driver)
+    for (const [network, refusal] of refusals) this.#ports.log(`network ${network}: ${story(refusal)}`)
+    await this.#forget()
+    return this.#plugged().length === 0 ? {} : { againMs: tendMs }
+  }
+
+  #settle(driver: HostNetworking): Promise<Settled> {
+    return driver.settle(
+      worldOf({
+        instance: instanceOf(this.#networking().place),
+        networks: this.#wishes.of('network').map(({ document }) => networkFrom(document)),
+        groups: this.#wishes.of('security-group').map(({ document }) => groupFrom(document)),
+        plugged: this.#plugged(),
+        guarded4: [],
+        guarded6: [],
+      }),
+    )
+  }
+
+  /** What is plugged, each as it is wished now; a NIC that is wished no more stays as it was until it is unplugged. */
+  #plugged(): Plugged[] {
+    return this.#ports.notebook.keys('plugs').flatMap((key) => {
+      const guest = key.slice(key.indexOf('/') + 1)
+      const spec = this.#wishes.get('guest', guest)?.document.spec
+      const wished = Array.isArray(spec?.nics) ? (spec.nics as readonly Nic[]) : []
+      return Object.values(this.#notes(guest)).map(({ uid, nic }) => {
+        const now = wished.find(
+          ({ id, mac, network }) => id === nic.id && mac === nic.mac && network === nic.network,
+        )
+        return { guest, uid, nic: { ...GuestNic.parse(now ?? nic), forwards: nic.forwards } }
+      })
+    })
+  }
+
+  #notes(guest: string): Record<string, { uid: number | null; nic: GuestNic }> {
+    const note = this.#ports.notebook.get(`plugs/${guest}`)
+    return isObject(note) ? (note as never) : {}
+  }
+
+  async #note(guest: string, nics: object) {
+    if (Object.keys(nics).length === 0) await this.#ports.notebook.remove(`plugs/${guest}`)
+    else await this.#ports.notebook.put(`plugs/${guest}`, nics as Json)
+  }
+
+  /** Plugs of guests that are no more, and what the store no longer tells of and nobody here is plugged into. */
+  async #forget() {
+    const standing = new Set(await this.#ports.hypervisor.list())
+    for (const key of this.#ports.notebook.keys('plugs')) {
+      const guest = key.slice(key.indexOf('/') + 1)
+      if (!standing.has(guest) && this.#wishes.get('guest', guest) === undefined) await this.#note(guest, {})
+    }
+    const used = new Set(this.#plugged().flatMap(({ nic }) => [nic.network, ...nic.groups]))
+    for (const kind of networkKinds) {
+      for (const { document, isClaimed } of this.#wishes.of(kind))
+        if (!isClaimed && !used.has(document.id)) await this.#wishes.discard(kind, document.id)
+    }
+  }
+}
+
+function networkFrom({ id, name, spec, census }: Wished): ToldNetwork {
+  const { members = [] } = (census ?? {}) as Partial<NetworkCensus>
+  return { id, name, spec: networkKind.spec.parse(spec), members }
+}
+
+function groupFrom({ id, spec, census, resolved = {} }: Wished): ToldGroup {
+  const { members4 = [], members6 = [], membersMac = [] } = (census ?? {}) as Partial<GroupCensus>
+  return { id, spec: securityGroup.spec.parse(spec), resolved, members4, members6, membersMac }
+}
