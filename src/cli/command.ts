@@ -47,6 +47,7 @@ export type World = {
 export type Screen = {
   readonly isTTY?: boolean
   readonly columns?: number
+  readonly rows?: number
   write(text: string | Uint8Array): unknown
 }
 

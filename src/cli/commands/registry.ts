@@ -100,6 +100,28 @@ export const commands: readonly Command[] = [
     load: async () => (await import('./watch.ts')).watch,
   }),
   lazy({
+    name: 'top',
+    summary: s('Show what machines use, and what bounds them', '머신의 사용량과 막고 있는 것 보기'),
+    usage: 'top [--hosts] [--sort FIGURE] [--once]',
+    flags: () => [
+      { name: 'hosts', summary: 'Hosts instead of machines' },
+      {
+        name: 'sort',
+        value: 'FIGURE',
+        choices: ['cpu', 'steal', 'memory', 'disk', 'network', 'name'],
+        summary: 'Which figure comes first (cpu)',
+      },
+      { name: 'limit', value: 'N', summary: 'At most so many (50)' },
+      {
+        name: 'interval',
+        value: 'SECONDS',
+        summary: 'Ask again after so long (5); also where nobody watches',
+      },
+      { name: 'once', summary: 'Say it once, and end' },
+    ],
+    load: async () => (await import('./top.ts')).top,
+  }),
+  lazy({
     name: 'events',
     summary: s('Show what happened', '일어난 일 보기'),
     usage: 'events [--follow] [--kind KIND] [--name NAME]',

@@ -10,6 +10,7 @@ import { createAction, editAction } from './create.ts'
 import { deleteAction } from './delete.ts'
 import { importAction } from './import.ts'
 import { listAction } from './list.ts'
+import { measured, metricsAction } from './metrics.ts'
 import type { Action } from './noun.ts'
 import { showAction } from './show.ts'
 
@@ -21,6 +22,7 @@ export const actionsOf = (kind: Kind): readonly Action[] => [
   showAction(kind),
   ...(kind.access.write === 'system' ? [] : [createAction(kind), editAction(kind), deleteAction(kind)]),
   ...(withContent.has(kind.name) ? [importAction(kind)] : []),
+  ...(measured.has(kind.name) ? [metricsAction(kind)] : []),
   ...actActions(kind),
 ]
 
