@@ -72,8 +72,11 @@ const without = (record: GuestRecord, id: string): GuestRecord => ({
   disks: record.disks.filter((disk) => disk.id !== id),
 })
 
-const noted = (record: GuestRecord, disk: GuestDisk) =>
-  note({ ...record, disks: [...record.disks.filter(({ id }) => id !== disk.id), disk] })
+function noted(record: GuestRecord, disk: GuestDisk) {
+  const isNew = !record.disks.some(({ id }) => id === disk.id)
+  const disks = record.disks.map((one) => (one.id === disk.id ? disk : one))
+  return note({ ...record, disks: isNew ? [...disks, disk] : disks })
+}
 
 /** Also of a disk that was only begun to be attached: what was left of that goes. */
 function goes(record: GuestRecord, id: string): Difference {

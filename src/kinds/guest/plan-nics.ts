@@ -52,8 +52,11 @@ const openNics = ({ record }: GuestObserved, { nics }: GuestRunning) => [
   ...new Set([...record.nics.map(({ id }) => id), ...nics.map(({ id }) => id)]),
 ]
 
-const noted = (record: GuestRecord, nic: GuestNic) =>
-  note({ ...record, nics: [...record.nics.filter(({ id }) => id !== nic.id), nic] })
+function noted(record: GuestRecord, nic: GuestNic) {
+  const isNew = !record.nics.some(({ id }) => id === nic.id)
+  const nics = record.nics.map((one) => (one.id === nic.id ? nic : one))
+  return note({ ...record, nics: isNew ? [...nics, nic] : nics })
+}
 
 function goes(record: GuestRecord, nic: string): Difference {
   const live: LiveStep = { do: 'detach-nic', nic }
