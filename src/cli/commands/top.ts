@@ -34,11 +34,9 @@ function numberFrom(args: Arguments, context: Context, { flag, most }: { flag: s
 
 function wishFrom(args: Arguments, context: Context): Wish {
   noOperands(args, context.options.language)
-  const { stdout } = context.world
   const isHosts = args.has('hosts')
   const everySeconds = numberFrom(args, context, { flag: 'interval', most: 3600 })
   // Somebody watches a terminal; a pipe or a file wants one answer, unless it says otherwise.
-  const isWatched = stdout.isTTY === true && context.options.format === 'table'
   return {
     query: {
       kind: isHosts ? 'host' : 'machine',
@@ -48,7 +46,7 @@ function wishFrom(args: Arguments, context: Context): Wish {
     },
     isHosts,
     everySeconds: everySeconds ?? usualSeconds,
-    isOnce: args.has('once') || (!isWatched && everySeconds === undefined),
+    isOnce: args.has('once') || (!isScreen(context) && everySeconds === undefined),
   }
 }
 
@@ -133,31 +131,40 @@ const linesOf = (items: readonly TopItem[], isHosts: boolean, context: Context) 
     context.paper.columns,
   )
 
-/** Asks again and again and paints over what stood there, until Ctrl-C. */
+/** Says what was answered: as a picture over the last one, as lines of JSON, or as one table after the other. */
+function sayOnce({ answer, items }: Awaited<ReturnType<typeof topOf>>, wish: Wish, context: Context) {
+  const { paper, world, options } = context
+  if (isScreen(context)) world.stdout.write(pictureOf(items, wish, context))
+  else if (options.format !== 'table') paper.line(JSON.stringify(answer))
+  else for (const line of linesOf(items, wish.isHosts, context)) paper.line(line)
+}
+
+const isScreen = ({ world, options }: Context) => world.stdout.isTTY === true && options.format === 'table'
+
+/** Asks again and again, until Ctrl-C; the screen is left as it was. */
 async function watched(client: Client, wish: Wish, context: Context): Promise<void> {
-  const { stdout, interrupted, nowMs } = context.world
-  const isScreen = stdout.isTTY === true && context.options.format === 'table'
-  if (isScreen) stdout.write('\u001b[?1049h\u001b[?25l')
+  const { stdout, interrupted } = context.world
+  if (isScreen(context)) stdout.write('\u001b[?1049h\u001b[?25l')
   try {
     while (!interrupted.aborted) {
-      const { answer, items } = await topOf(client, wish.query, interrupted)
-      if (isScreen) stdout.write(pictureOf(items, wish, context, nowMs()))
-      else if (context.options.format !== 'table') context.paper.line(JSON.stringify(answer))
-      else for (const line of linesOf(items, wish.isHosts, context)) context.paper.line(line)
+      sayOnce(await topOf(client, wish.query, interrupted), wish, context)
       await pause(wish.everySeconds * 1000, interrupted)
     }
   } catch (error) {
     if (!interrupted.aborted) throw error
   } finally {
-    if (isScreen) stdout.write('\u001b[?25h\u001b[?1049l')
+    if (isScreen(context)) stdout.write('\u001b[?25h\u001b[?1049l')
   }
 }
 
 /** A whole screen: from its first place, each line to its end, nothing below. */
-function pictureOf(items: readonly TopItem[], wish: Wish, context: Context, nowMs: number): string {
+function pictureOf(items: readonly TopItem[], wish: Wish, context: Context): string {
   const { paper, world } = context
   const room = Math.max(1, (world.stdout.rows ?? usualRows) - otherRows)
-  const facts = { shown: Math.min(items.length, room), time: new Date(nowMs).toISOString().slice(11, 19) }
+  const facts = {
+    shown: Math.min(items.length, room),
+    time: new Date(world.nowMs()).toISOString().slice(11, 19),
+  }
   const title = paper.paint('dim', paper.text(wish.isHosts ? 'top-hosts' : 'top-machines', facts))
   const width = paper.columns ?? 80
   // A painted line that is too wide would wrap; its last cell was cropped, its colours count for nothing.
