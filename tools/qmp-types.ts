@@ -48,6 +48,7 @@ const commands = [
   'query-balloon',
   'query-block',
   'query-blockstats',
+  'query-chardev',
   'query-cpus-fast',
   'query-hotpluggable-cpus',
   'query-jobs',
@@ -84,7 +85,16 @@ const events = [
 ]
 
 /** Their arguments are whatever the thing that is added takes: QEMU's schema does not say, or without end. */
-const openEnded = new Set(['blockdev-add', 'device_add', 'netdev_add', 'object-add', 'blockdev-mirror', 'transaction', 'query-migrate', 'migrate-set-parameters'])
+const openEnded = new Set([
+  'blockdev-add',
+  'device_add',
+  'netdev_add',
+  'object-add',
+  'blockdev-mirror',
+  'transaction',
+  'query-migrate',
+  'migrate-set-parameters',
+])
 
 type Member = { readonly name: string; readonly type: string; readonly default?: unknown }
 type Case = { readonly case: string; readonly type: string }

@@ -72,10 +72,18 @@ export async function launch(
   }
 }
 
+function openMemory(file: string): number {
+  try {
+    return openSync(file, 'r')
+  } catch (cause) {
+    throw new Problem('guest/spawn', { why: 'the memory that it goes on from is not here' }, { cause })
+  }
+}
+
 /** Detached, in a session of its own and without a pipe to us: it must run on when we die. */
 function startProcess({ argv, folder, memoryFile }: Launch, jailFile: number | undefined): ChildProcess {
   const log = openLog(folder)
-  const memory = memoryFile === null ? undefined : openSync(memoryFile, 'r')
+  const memory = memoryFile === null ? undefined : openMemory(memoryFile)
   try {
     const [program = '', ...args] = argv
     const child = spawn(program, args, {

@@ -79,7 +79,7 @@ class Qemu implements Hypervisor {
     const inTurn: InTurn = (id, signal, work) => this.#inTurn(id, signal, work)
     this.parts = partsOf(inTurn, { means, uidOf: (id) => this.uidOf(id), clock })
     this.layers = layersOf(inTurn, clock)
-    this.agent = agentOf(inTurn)
+    this.agent = agentOf((id) => this.#guest(id), clock)
   }
 
   async adoptAll() {
@@ -215,6 +215,7 @@ class Qemu implements Hypervisor {
     this.#isClosed = true
     this.#listeners.clear()
     await Promise.allSettled(this.#turns.values())
+    this.agent.close()
     for (const guest of this.#guests.values()) guest.detach()
   }
 
