@@ -65,7 +65,7 @@ test('a new object has defaults, generation 1, and nothing that only Decant writ
   )
   assert.deepEqual(
     [machine.generation, machine.version, machine.host, machine.owner, machine.createdAtMs],
-    [1, 1, null, null, 1000],
+    [1, kind('machine').version, null, null, 1000],
   )
   assert.deepEqual(
     [(machine.spec as { cpus: number }).cpus, (machine.status as { state: string }).state],

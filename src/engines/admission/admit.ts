@@ -1,16 +1,21 @@
 /** Admission: whether a change that somebody asks for is allowed, and what the object is after it. */
 
-import { at, same } from '#base/json.ts'
+import { at, isObject, same } from '#base/json.ts'
 import { Id, type Document } from '#model/document.ts'
 import type { Kind } from '#model/kind.ts'
 import { reason, type Reason } from '#model/plan.ts'
 import { Problem } from '#model/problem.ts'
+import type { MachineSpec } from '#kinds/machine/schema.ts'
 import { reasons } from '#model/catalogue/reasons.ts'
 import { say } from '#model/sentence.ts'
 import { z } from 'zod'
 import { typed, type Admitted, type Around } from './around.ts'
+import { overSource } from './cloning.ts'
 import { fieldProblem, read } from './fields.ts'
+import { checkOurs, withOurs } from './keeping.ts'
+import { withNames } from './naming.ts'
 import { checkReferences, userOf } from './references.ts'
+import { checkRules } from './rules.ts'
 import { checkQuota, minus, nothing, usageOf } from './usage.ts'
 import { fixed, patchedWish, specFrom, wishFrom, written, type Wish } from './wish.ts'
 
@@ -24,7 +29,7 @@ export function admitCreate(
   around: Around,
 ): Admitted {
   checkWritable(kind)
-  const wish = wishFrom(kind, body)
+  const wish = wishFrom(kind, filledIn(kind, body, project, around))
   if (name !== undefined && wish.name !== undefined && wish.name !== name) throw fixed('name')
   if (wish.project !== undefined && wish.project !== project) throw fixed('project')
   const given = name ?? wish.name
@@ -46,12 +51,13 @@ export function admitCreate(
     deletingAtMs: null,
     owner: null,
     host: null,
-    spec: wish.spec,
+    spec: completed(kind, undefined, withOurs(kind.name, undefined, wish.spec)),
     status: kind.status.parse({}),
   }
   if (around.find(kind.name, project, given) !== undefined)
     throw new Problem('object/exists', { kind: kind.name, name: given }, { field: 'name' })
   checkReferences(kind, after, undefined, around)
+  checkRules(undefined, after, around)
   checkRoom(undefined, after, around)
   return { kind, before: undefined, after, isChanged: true }
 }
@@ -61,12 +67,15 @@ export function admitReplace(kind: Kind, before: Document, body: unknown, around
   const wish = wishFrom(kind, body)
   if (wish.name !== undefined && wish.name !== before.name) throw fixed('name')
   if (wish.project !== undefined && wish.project !== before.project) throw fixed('project')
-  return edited(kind, before, { ...wish, spec: risen(kind, before.spec, wish.spec) }, around)
+  const spec = withOurs(kind.name, before.spec, risen(kind, before.spec, wish.spec))
+  return edited(kind, before, { ...wish, spec }, around)
 }
 
 export const admitPatch = (kind: Kind, before: Document, patch: unknown, around: Around): Admitted => {
   checkWritable(kind)
-  return edited(kind, before, patchedWish(kind, before, patch), around)
+  const wish = patchedWish(kind, before, patch)
+  checkOurs(kind.name, before.spec, wish.spec)
+  return edited(kind, before, wish, around)
 }
 
 export function admitVerb(
@@ -123,8 +132,9 @@ export function admitDelete(kind: Kind, before: Document, around: Around): Admit
 export const refused = ({ code, facts }: Reason) =>
   new Problem('object/refused', { ...facts, reason: code, why: say(reasons[code], facts) })
 
-function edited(kind: Kind, before: Document, wish: Wish, around: Around): Admitted {
+function edited(kind: Kind, before: Document, asked: Wish, around: Around): Admitted {
   checkNotDeleting(before)
+  const wish = { ...asked, spec: completed(kind, before.spec, asked.spec) }
   for (const path of kind.fixed) {
     if (!same(at(before.spec, path), at(wish.spec, path))) throw fixed(`spec.${path}`)
   }
@@ -139,9 +149,20 @@ function edited(kind: Kind, before: Document, wish: Wish, around: Around): Admit
   const generation = before.generation + 1
   const after: Document = { ...before, labels, description, isProtected, spec, generation }
   checkReferences(kind, after, before, around)
+  checkRules(before, after, around)
   checkRoom(before, after, around)
   return { kind, before, after, isChanged: true }
 }
+
+/** A body as sent, with what it takes over from the machine that it is to be a clone of. */
+const filledIn = (kind: Kind, body: unknown, project: string | null, around: Around): unknown =>
+  isObject(body) && body.spec !== undefined
+    ? { ...body, spec: overSource(body.spec, { kind: kind.name, project, around }) }
+    : body
+
+/** The wish with what people need not say. */
+const completed = (kind: Kind, before: unknown, spec: unknown): unknown =>
+  kind.name === 'machine' ? withNames(spec as MachineSpec, before as MachineSpec | undefined) : spec
 
 function risen(kind: Kind, before: unknown, after: unknown): unknown {
   const fields = onlyRise[kind.name] ?? []

@@ -28,6 +28,27 @@ export const faults: Readonly<Record<string, Sentence>> = {
   labels: s('has too many labels', '레이블이 너무 많습니다'),
   falls: s('may only rise; it is {bound} now', '늘릴 수만 있습니다. 현재 {bound}입니다'),
   more: s('grants more than you hold yourself', '자신의 권한보다 많은 권한을 줄 수 없습니다'),
+  pool: s(
+    'reaches into the host; it needs the role admin for the whole pool',
+    '호스트에 직접 닿는 것이므로 풀 전체의 admin 역할이 필요합니다',
+  ),
+  needs: s('needs {needed}', '다음이 필요합니다: {needed}'),
+  excluded: s('is not for what has {other}', '{other} 항목과 함께 쓸 수 없습니다'),
+  microvm: s('is not to be had in a microvm', 'microvm에서는 쓸 수 없습니다'),
+  multiple: s('must be a multiple of {bound}', '{bound}의 배수여야 합니다'),
+  twice: s('is there twice: {value}', '두 번 나옵니다: {value}'),
+  taken: s('is a name that Decant uses itself: {value}', 'Decant가 쓰는 이름입니다: {value}'),
+  elsewhere: s('belongs to another machine: {value}', '다른 머신의 것입니다: {value}'),
+  linked: s(
+    'a linked clone lies where its source lies: {datastore}',
+    '연결 복제본은 원본이 있는 곳에 있어야 합니다: {datastore}',
+  ),
+  'image-size': s(
+    'must be at least the size of its image, {bound} MiB',
+    '이미지 크기인 {bound} MiB 이상이어야 합니다',
+  ),
+  'other-machine': s('is not of machine {machine}', '머신 {machine}의 것이 아닙니다'),
+  'not-ready': s('is not ready: {value}', '아직 준비되지 않았습니다: {value}'),
   query: s('is not understood here', '여기서 쓸 수 없는 값입니다'),
 }
 

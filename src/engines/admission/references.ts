@@ -1,6 +1,6 @@
 /** Who names whom: an object may name only what is there for it, and goes only when nobody names it. */
 
-import { isObject } from '#base/json.ts'
+import { at, isObject } from '#base/json.ts'
 import type { Document } from '#model/document.ts'
 import type { Kind } from '#model/kind.ts'
 import { Problem } from '#model/problem.ts'
@@ -82,12 +82,19 @@ function uses(
   if (target.kind === 'host' && document.host === target.name) return true
   if (target.kind === 'project' && isBoundTo(document, target.name)) return true
   for (const named of referencesIn(kind, document.spec)) {
-    if (named.kind !== target.kind) continue
+    if (named.kind !== target.kind || isDone(document, named)) continue
     const isLikely = referenceFrom(named.text).name === target.name
     if (isLikely && resolved(named, document.project, around)?.id === target.id) return true
   }
   return false
 }
+
+/** A full clone needs its source until its disks are made. */
+const isDone = ({ kind, spec, status }: Document, { field }: Named) =>
+  kind === 'machine' &&
+  field.startsWith('spec.cloneOf.') &&
+  at(spec, 'cloneOf.clone') === 'full' &&
+  at(status, 'guest') !== null
 
 const isBoundTo = ({ spec }: Document, project: string) => {
   const bindings = isObject(spec) && Array.isArray(spec.bindings) ? spec.bindings : []

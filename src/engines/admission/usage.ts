@@ -25,8 +25,8 @@ const numberAt = (value: unknown, path: string) => {
 }
 
 /**
- * What one object takes. A machine takes its boot disk with it (its stated size, else its image's), so volumes that
- * belong to a machine are not counted again.
+ * What one object takes. A machine takes the disks that are made for it with it (their stated size, else their
+ * image's), so volumes that belong to a machine are not counted again.
  */
 export function usageOf(document: Document, find: Find): Usage {
   if (document.kind === 'machine') {
@@ -34,7 +34,7 @@ export function usageOf(document: Document, find: Find): Usage {
       machines: 1,
       cpus: numberAt(document.spec, 'cpus'),
       memoryMib: numberAt(document.spec, 'memoryMib'),
-      diskMib: numberAt(document.spec, 'diskMib') || imageMib(document, find),
+      diskMib: (numberAt(document.spec, 'diskMib') || imageMib(document, find)) + madeMib(document, find),
     }
   }
   if (document.kind === 'volume' && document.owner === null)
@@ -42,7 +42,15 @@ export function usageOf(document: Document, find: Find): Usage {
   return nothing
 }
 
-function imageMib({ spec, project }: Document, find: Find): number {
+/** Sizes of the further disks that are made for a machine. */
+function madeMib({ spec, project }: Document, find: Find): number {
+  const disks = at(spec, 'disks')
+  const made = (Array.isArray(disks) ? disks : []).filter((disk) => at(disk, 'volume') === null)
+  const sizes = made.map((disk) => numberAt(disk, 'sizeMib') || imageMib({ spec: disk, project }, find))
+  return sizes.reduce((sum, size) => sum + size, 0)
+}
+
+function imageMib({ spec, project }: Pick<Document, 'spec' | 'project'>, find: Find): number {
   const name = at(spec, 'image')
   if (typeof name !== 'string') return 0
   const image = resolve(name, { kind: 'image', scope: 'project', project, find })
