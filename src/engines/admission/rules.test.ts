@@ -38,7 +38,7 @@ function pool() {
     documents.push({ ...made, status: { ...(made.status as object), ...status } })
     return documents.at(-1) as Document
   }
-  make('project')
+  make('project', 'p')
   make('datastore', 'local')
   make('datastore', 'fast')
   make('network', 'default', {})
