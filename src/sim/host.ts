@@ -18,7 +18,16 @@ const none: ReadonlySet<string> = new Set()
 
 /** Methods that change the world, by port. */
 const effects: Readonly<Record<string, ReadonlySet<string>>> = {
-  hypervisor: new Set(['spawn', 'powerdown', 'pause', 'resume', 'kill', 'remove']),
+  hypervisor: new Set([
+    'spawn',
+    'powerdown',
+    'pause',
+    'resume',
+    'kill',
+    'remove',
+    ...['attachDisk', 'detachDisk', 'resizeDisk', 'limitDisk', 'changeMedium', 'attachNic', 'detachNic'],
+    ...['setLink', 'setCpus', 'setMemory', 'setBalloon', 'overlay', 'merge', 'mirror', 'freeze', 'thaw'],
+  ]),
   notebook: new Set(['put', 'remove']),
   network: new Set(['plug', 'unplug']),
   datastore: new Set(['create', 'grow', 'remove', 'draft', 'seal', 'removeImage']),

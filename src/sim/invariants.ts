@@ -191,12 +191,14 @@ export class Invariants {
       this.fail('I-26', `host ${document.name} has given away ${cpus} CPUs and ${memoryMib} MiB`)
   }
 
-  #oneWriter(writers: Map<string, string>, key: string, { process, body }: FakeGuest) {
+  /** By the files that the process has open, whatever anybody wishes. */
+  #oneWriter(writers: Map<string, string>, key: string, { process, shape }: FakeGuest) {
     if (!open.has(process)) return
-    for (const { volume, isReadOnly } of body.spec.disks) {
+    for (const { chain } of shape.disks) {
+      const volume = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/.exec(chain[0]?.file ?? '')?.[0]
+      if (volume === undefined) continue
       const other = writers.get(volume)
-      if (!isReadOnly && other !== undefined)
-        this.fail('I-01', `${key} and ${other} both have volume ${volume} open`)
+      if (other !== undefined) this.fail('I-01', `${key} and ${other} both have volume ${volume} open`)
       writers.set(volume, key)
     }
   }

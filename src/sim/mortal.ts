@@ -43,6 +43,9 @@ export type Mortality = {
   readonly strike: Strike
 }
 
+/** Members of a port that are ports themselves: the hypervisor's. */
+const portsWithin: ReadonlySet<string> = new Set(['parts', 'layers', 'agent'])
+
 const never = <T>() => new Promise<T>(() => {})
 
 /** The same port for as long as the life lasts. */
@@ -50,6 +53,8 @@ export function mortal<Port extends object>(port: Port, on: Mortality): Port {
   return new Proxy(port, {
     get(target, name) {
       const member: unknown = Reflect.get(target, name, target)
+      if (portsWithin.has(String(name)) && typeof member === 'object' && member !== null)
+        return mortal(member, on)
       if (typeof member !== 'function') return member
       const call = (args: unknown[]): unknown => Reflect.apply(member, target, args)
       if (on.effects.has(String(name)))
