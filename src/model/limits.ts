@@ -91,7 +91,7 @@ export const limits = {
   groupsPerNic: 16,
   rulesPerGroup: 256,
   addressesPerRule: 256,
-  /** NICs on one network; its document stays below the bound of a document. */
+  /** NICs on one network or in one group; told to hosts in one word, at worst 280 bytes each. */
   membersPerNetwork: 2048,
   /** cloud-init reads at most 16 KiB from some clouds; NoCloud takes more, a document must hold it. */
   userDataChars: 131_072,
@@ -100,6 +100,8 @@ export const limits = {
   agentAnswerMs: 10_000,
   /** Output that one command in a guest may give back. */
   agentOutputBytes: 1_048_576,
+  /** One file copied out of a guest through its agent: slow, for configuration and logs. */
+  guestFileBytes: 268_435_456,
   /** A file system that is frozen for longer harms the guest; it is thawed then, whoever forgot it. */
   frozenMs: 20_000,
   /** How often figures are sampled; the finest that is kept. */

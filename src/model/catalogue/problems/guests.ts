@@ -64,6 +64,17 @@ export const guestsProblems = {
     ),
     advice: tryLater,
   },
+  'guest/agent-refused': {
+    status: 409,
+    exit: 1,
+    retry: 'after-change',
+    title: s('The agent inside refused', '게스트 안의 에이전트가 거부했습니다'),
+    detail: s(
+      'The agent inside {machine} refused {command}: {why}',
+      '{machine} 안의 에이전트가 {command} 명령을 거부했습니다: {why}',
+    ),
+    advice: s('Look at the reason it gave.', '에이전트가 밝힌 이유를 확인하십시오.'),
+  },
   'guest/agent-timeout': {
     status: 504,
     exit: 6,
