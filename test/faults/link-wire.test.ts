@@ -21,13 +21,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { linkClient } from '#drivers/link/http2/client.ts'
 import { openLinkServer } from '#drivers/link/http2/server.ts'
 import type { ByteChannel } from '#drivers/link/port.ts'
-import { openLab, quietDoor, until } from './link-lab.ts'
+import { anOpen, openLab, quickPace as pace, quietDoor, until } from './link-lab.ts'
 
-const pace = { pingMs: 100, silentMs: 400 }
 const signal = () => new AbortController().signal
 
 async function inLab(proof: (lab: Awaited<ReturnType<typeof openLab>>) => Promise<void>) {
-  const lab = await openLab('tcp', pace)
+  const lab = await openLab('tcp')
   await proof(lab).finally(() => lab.close())
 }
 
@@ -60,13 +59,13 @@ for (const ways of [['up'], ['down'], ['up', 'down']] as const) {
 test('a process that was itself held up does not take its peer for dead (I-03)', () =>
   inLab(async (lab) => {
     const uplink = await lab.connect(quietDoor('h-1'))
-    await sleep(150)
+    await sleep(1.5 * pace.pingMs)
     let isClosed = false
     void Promise.race([uplink.closed, session(lab).closed]).then(() => (isClosed = true))
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3 * pace.silentMs)
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2 * pace.silentMs)
     await sleep(2 * pace.pingMs)
     assert.equal(isClosed, false)
-    assert.equal((await session(lab).ask({ ask: 'log', guest: 'g' }, 1000)).length, 1)
+    assert.equal((await session(lab).ask({ ask: 'log', guest: 'g' }, 10_000)).length, 1)
   }))
 
 test('after a cut an agent is back at once', (t) =>
@@ -112,7 +111,13 @@ test('an upload that ends well arrives whole before its end is told, however slo
   inLab(async (lab) => {
     const { sink, channel } = slowSink()
     await lab.connect(quietDoor('h-1', { open: async () => channel }))
-    const upload = await session(lab).open({ open: 'content', image: 'i', bytes: null })
+    const upload = await session(lab).open({
+      open: 'content',
+      image: 'i',
+      bytes: null,
+      offset: 0,
+      total: null,
+    })
     for (let n = 0; n < 8; n++) await upload.write(Buffer.alloc(1 << 20))
     upload.end()
     const answer: Uint8Array[] = []
@@ -127,7 +132,13 @@ test('the last bytes are still written when the agent had nothing to say back', 
     await lab.connect(
       quietDoor('h-1', { open: async () => ({ ...channel, write, bytes: (async function* () {})() }) }),
     )
-    const upload = await session(lab).open({ open: 'content', image: 'i', bytes: null })
+    const upload = await session(lab).open({
+      open: 'content',
+      image: 'i',
+      bytes: null,
+      offset: 0,
+      total: null,
+    })
     await upload.write(Buffer.from('last words'))
     upload.end()
     await until('an end', () => sink.end !== 'none')
@@ -140,7 +151,13 @@ for (const how of ['cut', 'close', 'session', 'silence'] as const) {
       const { sink, channel } = slowSink()
       await lab.connect(quietDoor('h-1', { open: async () => channel }))
       const { wire } = await lab.wire('h-1')
-      const upload = await session(lab).open({ open: 'content', image: 'i', bytes: null })
+      const upload = await session(lab).open({
+        open: 'content',
+        image: 'i',
+        bytes: null,
+        offset: 0,
+        total: null,
+      })
       for (let n = 0; n < 4; n++) await upload.write(Buffer.alloc(1 << 20))
       if (how === 'cut') wire.cut()
       if (how === 'close') upload.close()
@@ -165,7 +182,7 @@ test('a channel that its reader closed after the end of the other way is closed 
       close,
     }
     await lab.connect(quietDoor('h-1', { open: async () => inner }))
-    const channel = await session(lab).open({ open: 'serial', guest: 'g' })
+    const channel = await session(lab).open(anOpen)
     channel.end()
     await sleep(50)
     channel.close()

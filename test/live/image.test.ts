@@ -13,6 +13,7 @@ import { present } from '#base/assert.ts'
 import type { Datastore } from '#drivers/datastore/port.ts'
 import { openDirectory } from '#drivers/datastore/directory/directory.ts'
 import { openImageMaker } from '#drivers/image/debian/maker.ts'
+import { image as imageKind } from '#kinds/image/schema.ts'
 import { Problem } from '#model/problem.ts'
 
 const never = new AbortController().signal
@@ -31,7 +32,13 @@ before(async () => {
   const maker = await openImageMaker({ cacheFolder })
   const image = randomUUID()
   try {
-    await maker.buildStarter(image, datastore, () => undefined, never)
+    await maker.make(
+      image,
+      datastore,
+      { spec: imageKind.spec.parse({ source: 'starter' }), volume: null },
+      () => undefined,
+      never,
+    )
     built = { folder, datastore, image }
   } catch (error) {
     const isOffline = error instanceof Problem && error.facts['tool'] === 'apt-get'

@@ -6,7 +6,8 @@ import { test, type TestContext } from 'node:test'
 import type { ByteChannel } from '#drivers/link/port.ts'
 import type { Datastore } from '#drivers/datastore/port.ts'
 import { Problem, type ProblemCode } from '#model/problem.ts'
-import type { ImageMaker } from './port.ts'
+import { image as imageKind } from '#kinds/image/schema.ts'
+import type { ContentPart, ImageMaker } from './port.ts'
 
 export type ImageRig = {
   readonly maker: ImageMaker
@@ -40,7 +41,13 @@ async function* torn(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 
 const never = new AbortController().signal
 const quiet = () => undefined
-const wish = { format: 'auto', sha256: null, bytes: null } as const
+const whole: ContentPart = { offset: 0, bytes: null, total: null }
+const wishOf = (part: Partial<ContentPart> = {}, spec: object = {}) => ({
+  ...whole,
+  ...part,
+  spec: imageKind.spec.parse(spec),
+})
+const wish = wishOf()
 const refused = (code: ProblemCode) => (error: unknown) => error instanceof Problem && error.code === code
 const hashOf = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 
@@ -52,7 +59,58 @@ export function obeysImageContract(name: string, make: (t: TestContext) => Promi
       await prove(rig)
     })
   contentPromises(promise)
+  resumePromises(promise)
   refusalPromises(promise)
+}
+
+function resumePromises(promise: Promised) {
+  promise('an upload that broke off goes on where it was, also twice', async ({ maker, into, plain }) => {
+    const image = randomUUID()
+    assert.equal(await maker.landed(image, into), 0)
+    const total = plain.length
+    const torn = (from: number, to: number) =>
+      channelOf(
+        (async function* () {
+          yield plain.subarray(from, to)
+          throw new Problem('link/lost', { peer: 'the sender' })
+        })(),
+      )
+    const send = (channel: ByteChannel, offset: number) =>
+      maker.receive(image, into, channel, wishOf({ offset, bytes: total - offset, total }), quiet, never)
+    await assert.rejects(send(torn(0, 512), 0), refused('link/lost'))
+    assert.equal(await maker.landed(image, into), 512)
+    await assert.rejects(send(torn(512, 1024), 512), refused('link/lost'))
+    assert.equal(await maker.landed(image, into), 1024)
+    await assert.rejects(send(channelOf([]), 1536), refused('image/offset'))
+    assert.equal(await send(channelOf(pieces(plain.subarray(1024))), 1024), 'sealed')
+    const sight = await into.observeImage(image)
+    assert.deepEqual([sight.state, sight.sha256], ['ready', hashOf(plain)])
+  })
+
+  promise('a part that is not the last one is kept, and no image yet', async ({ maker, into, plain }) => {
+    const image = randomUUID()
+    const total = plain.length
+    const part = (from: number, to: number) =>
+      maker.receive(
+        image,
+        into,
+        channelOf(pieces(plain.subarray(from, to))),
+        wishOf({ offset: from, bytes: to - from, total }),
+        quiet,
+        never,
+      )
+    assert.equal(await part(0, 1024), 'partial')
+    assert.equal((await into.observeImage(image)).state, 'absent')
+    assert.equal(await part(1024, total), 'sealed')
+    assert.equal((await into.observeImage(image)).sha256, hashOf(plain))
+  })
+
+  promise('a content that is refused is not kept', async ({ maker, into, hostile }) => {
+    const image = randomUUID()
+    const work = maker.receive(image, into, channelOf(pieces(hostile)), wish, quiet, never)
+    await assert.rejects(work, refused('image/refused'))
+    assert.equal(await maker.landed(image, into), 0)
+  })
 }
 
 type Promised = (title: string, prove: (rig: ImageRig) => Promise<void>) => void
@@ -62,7 +120,7 @@ function contentPromises(promise: Promised) {
     const image = randomUUID()
     const sha256 = hashOf(plain)
     const steps: string[] = []
-    const stated = { format: 'auto', sha256, bytes: plain.length } as const
+    const stated = wishOf({ bytes: plain.length, total: plain.length }, { sha256 })
     await maker.receive(
       image,
       into,
@@ -96,7 +154,7 @@ function refusalPromises(promise: Promised) {
   const leavesNothing = (
     title: string,
     code: ProblemCode,
-    send: (rig: ImageRig, image: string) => Promise<void>,
+    send: (rig: ImageRig, image: string) => Promise<unknown>,
   ) =>
     promise(title, async (rig) => {
       const image = randomUUID()
@@ -111,16 +169,23 @@ function refusalPromises(promise: Promised) {
     maker.receive(image, into, channelOf([]), wish, quiet, never),
   )
   leavesNothing('a wrong checksum is refused', 'image/checksum', ({ maker, into, plain }, image) =>
-    maker.receive(image, into, channelOf(pieces(plain)), { ...wish, sha256: '0'.repeat(64) }, quiet, never),
+    maker.receive(
+      image,
+      into,
+      channelOf(pieces(plain)),
+      wishOf({}, { sha256: '0'.repeat(64) }),
+      quiet,
+      never,
+    ),
   )
-  leavesNothing('a broken upload leaves nothing', 'link/lost', ({ maker, into, plain }, image) =>
+  leavesNothing('a broken upload makes no image', 'link/lost', ({ maker, into, plain }, image) =>
     maker.receive(image, into, channelOf(torn(plain)), wish, quiet, never),
   )
-  leavesNothing('fewer bytes than stated leave nothing', 'link/lost', ({ maker, into, plain }, image) =>
-    maker.receive(image, into, channelOf(pieces(plain)), { ...wish, bytes: plain.length + 1 }, quiet, never),
+  leavesNothing('fewer bytes than stated make no image', 'link/lost', ({ maker, into, plain }, image) =>
+    maker.receive(image, into, channelOf(pieces(plain)), wishOf({ bytes: plain.length + 1 }), quiet, never),
   )
   leavesNothing('more bytes than stated are refused', 'image/refused', ({ maker, into, plain }, image) =>
-    maker.receive(image, into, channelOf(pieces(plain)), { ...wish, bytes: plain.length - 1 }, quiet, never),
+    maker.receive(image, into, channelOf(pieces(plain)), wishOf({ bytes: plain.length - 1 }), quiet, never),
   )
 
   promise('an abort while the sender is silent ends the waiting and leaves nothing', async (rig) => {

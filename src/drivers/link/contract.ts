@@ -57,7 +57,8 @@ class TestAgent implements AgentDoor {
   readonly host: string
   readonly downs: Down[] = []
   readonly opened: { readonly open: Open; readonly mine: ByteChannel }[] = []
-  answer: (ask: Ask) => Promise<Uint8Array> = async (ask) => new TextEncoder().encode(ask.guest)
+  answer: (ask: Ask) => Promise<Uint8Array> = async (ask) =>
+    new TextEncoder().encode('guest' in ask ? ask.guest : ask.image)
   refusal: Problem | undefined
 
   constructor(host: string) {
@@ -278,7 +279,13 @@ export function obeysLinkContract(name: string, make: () => Promise<LinkRig>) {
     for (const way of ['down', 'up'] as const) {
       promise(`64 MiB stream ${way} whole, and a reader that waits makes the writer wait`, async (scene) => {
         const { agent, session } = await scene.join()
-        const channel = await session.open({ open: 'content', image: 'i-1', bytes: 64 << 20 })
+        const channel = await session.open({
+          open: 'content',
+          image: 'i-1',
+          bytes: 64 << 20,
+          offset: 0,
+          total: null,
+        })
         const [writer, reader] = way === 'down' ? [channel, agent.mine] : [agent.mine, channel]
         const piece = randomBytes(1 << 20)
         const want = createHash('sha256')

@@ -75,13 +75,31 @@ export type Ask =
       readonly epoch: number
       readonly keys: readonly string[]
     }
+  /** How much of an image's content is there: `{"receivedBytes":N}`. */
+  | { readonly ask: 'landed'; readonly image: string }
   | { readonly ask: 'screenshot'; readonly guest: string }
   | { readonly ask: 'log'; readonly guest: string }
 
 export type Open =
   | { readonly open: 'serial'; readonly guest: string }
   | { readonly open: 'vnc'; readonly guest: string }
-  | { readonly open: 'content'; readonly image: string; readonly bytes: number | null }
+  /** `bytes`: of this part; `offset`: where it goes on; `total`: of the whole; null: until the channel ends. */
+  | {
+      readonly open: 'content'
+      readonly image: string
+      readonly bytes: number | null
+      readonly offset: number
+      readonly total: number | null
+    }
+  /** Disks given out: one line of JSON, `{"ok":true,"bytes":N}` or a problem, then so many bytes. */
+  | {
+      readonly open: 'export'
+      readonly of: 'image' | 'volume'
+      readonly ids: readonly string[]
+      readonly format: 'qcow2' | 'raw' | 'ova'
+      /** What an OVA says about its machine. */
+      readonly appliance: Json
+    }
 
 /** The controller's end of one agent's connection. */
 export interface Session {

@@ -3,10 +3,12 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { test } from 'node:test'
 import { imageState, planImage, type ImageActivity, type ImageObserved, type ImageStep } from './plan.ts'
-import { image, type ImageSpec } from './schema.ts'
+import { image, sourceOf, type ImageSpec } from './schema.ts'
 
 const starter = image.spec.parse({ source: 'starter' })
 const upload = image.spec.parse({ source: 'upload' })
+const copy = image.spec.parse({ volume: 'web-boot' })
+const wishes = [starter, upload, copy, image.spec.parse({ catalogue: 'debian-13' })]
 const progress = { step: 'Unpacking', fraction: 0.5, etaSeconds: 3 }
 const activities: readonly ImageActivity[] = [
   { is: 'idle' },
@@ -21,7 +23,16 @@ const everyState: readonly ImageObserved[] = either.flatMap((isDeleting) =>
   (['absent', 'partial', 'ready'] as const).flatMap((state) =>
     activities.flatMap((activity) =>
       either.flatMap((isDatastoreReady) =>
-        [null, 'web-boot'].map((usedBy) => ({ isDeleting, state, activity, isDatastoreReady, usedBy })),
+        [null, 'web-boot'].flatMap((usedBy) =>
+          (['none', 'absent', 'in-use', 'ready'] as const).map((volume) => ({
+            isDeleting,
+            state,
+            activity,
+            isDatastoreReady,
+            usedBy,
+            volume,
+          })),
+        ),
       ),
     ),
   ),
@@ -29,7 +40,7 @@ const everyState: readonly ImageObserved[] = either.flatMap((isDeleting) =>
 
 function everyStep(check: (step: ImageStep, seen: ImageObserved, wish: ImageSpec) => void) {
   let steps = 0
-  for (const wish of [starter, upload])
+  for (const wish of wishes)
     for (const seen of everyState)
       for (const step of planImage(wish, seen).steps) {
         check(step, seen, wish)
@@ -46,10 +57,11 @@ test('an image is removed only when that is wished and no volume stands on it (I
   })
 })
 
-test('only a starter is built: where there is none, one build at a time, not after a lasting failure', () => {
+test('what nobody sends is made: where there is none, once at a time, not after a lasting failure, not of a volume in use', () => {
   everyStep((step, seen, wish) => {
-    if (step.do !== 'build') return
-    equal(wish.source, 'starter')
+    if (step.do !== 'make') return
+    ok(sourceOf(wish) !== 'upload')
+    ok(sourceOf(wish) !== 'volume' || (seen.volume !== 'in-use' && seen.volume !== 'absent'))
     ok(!seen.isDeleting && seen.state !== 'ready' && !isBusy(seen))
     ok(seen.activity.is !== 'failed' || seen.activity.mayRetry)
   })
@@ -60,7 +72,7 @@ test('nothing is done to a datastore that is not ready', () => {
 })
 
 test('whoever gets nothing done is told why, and a ready image has nothing to say', () => {
-  for (const wish of [starter, upload])
+  for (const wish of wishes)
     for (const seen of everyState) {
       const { steps, holds } = planImage(wish, seen)
       const isDone = seen.isDeleting
@@ -78,6 +90,7 @@ test('the sentence fits what goes on', () => {
     activity: { is: 'idle' },
     isDatastoreReady: true,
     usedBy: null,
+    volume: 'none',
   }
   const told = (activity: ImageActivity) =>
     planImage(upload, { ...seen, activity })

@@ -1,11 +1,11 @@
 /**
  * Decides, on a host, what must happen to one image in its datastore. Pure.
  *
- *     starter: absent ──build──▶ ready        upload: absent (waits) ──content arrives──▶ ready
+ *     made:   absent ──make──▶ ready        upload: absent (waits) ──content arrives──▶ ready
  */
 
 import { proceed, settled, wait, type Plan } from '#model/plan.ts'
-import type { ImageSpec, ImageStatus } from './schema.ts'
+import { sourceOf, type ImageSpec, type ImageStatus } from './schema.ts'
 
 export type ImageActivity =
   | { readonly is: 'idle' }
@@ -19,17 +19,17 @@ export type ImageObserved = {
   readonly isDatastoreReady: boolean
   /** A volume on this host that stands on it, if any. */
   readonly usedBy: string | null
+  /** The volume whose content it copies; `none`: it copies none. */
+  readonly volume: 'none' | 'absent' | 'in-use' | 'ready'
 }
 
-export type ImageStep = { readonly do: 'build' } | { readonly do: 'remove' }
+export type ImageStep = { readonly do: 'make' } | { readonly do: 'remove' }
 
 export function planImage(wish: ImageSpec, seen: ImageObserved): Plan<ImageStep> {
   if (!seen.isDatastoreReady) return wait('volume/datastore-not-ready', { datastore: wish.datastore }, 2_000)
   if (seen.isDeleting) {
     if (seen.usedBy !== null) return wait('image/in-use', { volume: seen.usedBy }, 5_000)
-    return seen.state === 'absent' && seen.activity.is !== 'receiving' && seen.activity.is !== 'building'
-      ? settled
-      : proceed({ do: 'remove' })
+    return seen.state === 'absent' && !isBusy(seen) ? settled : proceed({ do: 'remove' })
   }
   if (seen.state === 'ready') return settled
   switch (seen.activity.is) {
@@ -38,18 +38,28 @@ export function planImage(wish: ImageSpec, seen: ImageObserved): Plan<ImageStep>
     case 'building':
       return wait('image/building')
     case 'failed':
-      if (!seen.activity.mayRetry) return wait('image/failed', { why: seen.activity.why })
-      return wish.source === 'starter'
-        ? proceed({ do: 'build' })
-        : wait('image/failed', { why: seen.activity.why })
+      if (!seen.activity.mayRetry || sourceOf(wish) === 'upload')
+        return wait('image/failed', { why: seen.activity.why })
+      return begun(wish, seen)
     case 'idle':
-      return wish.source === 'starter' ? proceed({ do: 'build' }) : wait('image/waiting-for-content')
+      return begun(wish, seen)
   }
 }
 
-export function imageState({ state, activity, isDeleting }: ImageObserved): ImageStatus['state'] {
-  if (isDeleting && state === 'absent' && activity.is !== 'receiving' && activity.is !== 'building')
-    return 'gone'
+function begun(wish: ImageSpec, { volume }: ImageObserved): Plan<ImageStep> {
+  const source = sourceOf(wish)
+  if (source === 'upload') return wait('image/waiting-for-content')
+  if (source === 'volume' && volume === 'absent')
+    return wait('image/volume-absent', { volume: wish.volume ?? '?' }, 2_000)
+  if (source === 'volume' && volume === 'in-use') return wait('volume/in-use', {}, 5_000)
+  return proceed({ do: 'make' })
+}
+
+const isBusy = ({ activity }: ImageObserved) => activity.is === 'receiving' || activity.is === 'building'
+
+export function imageState(seen: ImageObserved): ImageStatus['state'] {
+  const { state, activity, isDeleting } = seen
+  if (isDeleting && state === 'absent' && !isBusy(seen)) return 'gone'
   if (state === 'ready') return 'ready'
   if (activity.is === 'failed') return 'failed'
   if (activity.is === 'receiving') return 'uploading'

@@ -1,12 +1,10 @@
-/** The loops of volumes, images and datastores on a host. */
+/** The loops of volumes and datastores on a host. */
 
 import type { Json } from '#base/json.ts'
 import { reason } from '#model/plan.ts'
 import { Problem, story } from '#model/problem.ts'
 import type { Datastore } from '#drivers/datastore/port.ts'
 import { datastore as datastoreKind, type DatastoreStatus } from '#kinds/datastore/schema.ts'
-import { image as imageKind, type ImageSpec, type ImageStatus } from '#kinds/image/schema.ts'
-import { imageState, planImage, type ImageObserved, type ImageStep } from '#kinds/image/plan.ts'
 import { volumeHands } from '#kinds/volume/execute.ts'
 import { planVolume, volumeState, type VolumeObserved, type VolumeStep } from '#kinds/volume/plan.ts'
 import { volume as volumeKind, type VolumeSpec, type VolumeStatus } from '#kinds/volume/schema.ts'
@@ -17,7 +15,7 @@ import type { Wish, Wishes } from './wishes.ts'
 import type { AgentPorts } from './world.ts'
 import type { Workshop } from './workshop.ts'
 
-type With = {
+export type With = {
   readonly wishes: Wishes
   readonly reports: AgentReports
   readonly signal: AbortSignal
@@ -63,7 +61,7 @@ export function volumeReconciler(
   }
 }
 
-const reportOf = (kind: string, id: string, wish: Wish, status: Json) => ({
+export const reportOf = (kind: string, id: string, wish: Wish, status: Json) => ({
   kind,
   id,
   generation: wish.document.generation,
@@ -97,7 +95,7 @@ async function observeVolume(ports: AgentPorts, wishes: Wishes, id: string, wish
 }
 
 /** Whether a process on this host has the volume open. */
-async function isInUse({ hypervisor }: AgentPorts, wishes: Wishes, volume: string): Promise<boolean> {
+export async function isInUse({ hypervisor }: AgentPorts, wishes: Wishes, volume: string): Promise<boolean> {
   for (const { document } of guestsWith(wishes, volume)) {
     if ((await hypervisor.observe(document.id)).process !== 'absent') return true
   }
@@ -108,69 +106,6 @@ const guestsWith = (wishes: Wishes, volume: string) =>
   wishes
     .of('guest')
     .filter(({ document }) => (document.spec as GuestSpec).disks.some((disk) => disk.volume === volume))
-
-type ImageSeen = {
-  readonly id: string
-  readonly wish: Wish
-  readonly spec: ImageSpec
-  readonly datastore: Datastore | undefined
-  readonly observed: ImageObserved
-  readonly facts: Partial<ImageStatus>
-}
-
-export function imageReconciler(ports: AgentPorts, on: With): Reconciler<ImageSeen, ImageStep, ImageStatus> {
-  return {
-    name: 'image',
-    observe: async (id) => {
-      const wish = on.wishes.get('image', id)
-      return wish === undefined ? undefined : await observeImage(ports, on, id, wish)
-    },
-    plan: ({ wish, spec, observed }) =>
-      wish.isClaimed ? planImage(spec, observed) : { steps: [], holds: [reason('guest/unclaimed')] },
-    report: ({ observed, facts }, plan) => ({
-      ...imageKind.status.parse({}),
-      ...facts,
-      holds: [...plan.holds],
-      state: imageState(observed),
-      progress: 'progress' in observed.activity ? observed.activity.progress : null,
-    }),
-    hands: ({ id, datastore }) => ({
-      build: async () => on.workshop.build(id, datastore as Datastore),
-      remove: async () => {
-        await on.workshop.abandon(id)
-        await (datastore as Datastore).removeImage(id, on.signal)
-      },
-    }),
-    tell: async ({ id, wish }, status) => on.reports.report(reportOf('image', id, wish, status as never)),
-  }
-}
-
-async function observeImage(
-  ports: AgentPorts,
-  { wishes, workshop }: With,
-  id: string,
-  wish: Wish,
-): Promise<ImageSeen> {
-  const spec = imageKind.spec.parse(wish.document.spec)
-  const datastore = ports.datastore(spec.datastore)
-  const sight = await datastore?.observeImage(id)
-  const user = wishes.of('volume').find(({ document }) => document.resolved?.image === id)
-  const { state = 'absent', ...facts } = sight ?? {}
-  return {
-    id,
-    wish,
-    spec,
-    datastore,
-    facts,
-    observed: {
-      isDeleting: wish.document.deletingAtMs !== null,
-      state,
-      activity: workshop.activity(id),
-      isDatastoreReady: datastore !== undefined,
-      usedBy: user?.document.name ?? null,
-    },
-  }
-}
 
 /** The room in each datastore, looked at now and then. */
 export async function reportDatastore(ports: AgentPorts, reports: AgentReports, wish: Wish): Promise<void> {

@@ -1,16 +1,26 @@
-/** Images in the making: builds and receptions under way on this host, with progress. Lost at a restart; begun anew. */
+/**
+ * Images in the making: what is made and received on this host, with progress. Lost at a restart; begun anew, and what
+ * had come of a content is still there.
+ */
 
 import { Problem, story } from '#model/problem.ts'
+import { problems } from '#model/catalogue/problems.ts'
 import type { ByteChannel } from '#drivers/link/port.ts'
 import type { Datastore } from '#drivers/datastore/port.ts'
-import type { Report } from '#drivers/image/port.ts'
-import type { ImageSpec } from '#kinds/image/schema.ts'
+import type { ContentPart, MakeOrder, Report } from '#drivers/image/port.ts'
+import type { ImageSpec, ImageStatus } from '#kinds/image/schema.ts'
 import type { ImageActivity } from '#kinds/image/plan.ts'
 import type { AgentPorts } from './world.ts'
 
-type Work = { activity: ImageActivity; readonly abort: AbortController; done: Promise<void> }
+type Arrived = Pick<ImageStatus, 'receivedBytes' | 'expectedBytes'>
+type Work = {
+  activity: ImageActivity
+  arrived: Arrived | undefined
+  readonly abort: AbortController
+  done: Promise<void>
+}
 
-/** A build that failed for want of the network is tried again after this. */
+/** Work that failed for want of the network, of room or of a tool is tried again after this. */
 const retryMs = 60_000
 /** Progress is news at most this often. */
 const newsMs = 500
@@ -29,40 +39,37 @@ export class Workshop {
     return this.#works.get(image)?.activity ?? { is: 'idle' }
   }
 
-  /** Begins to build the starter image; says later how it went. */
-  build(image: string, into: Datastore) {
-    if (isBusy(this.#works.get(image))) return
-    const work = this.#begin(image, 'building')
-    work.done = this.#settle(
-      image,
-      work,
-      this.#ports.imageMaker.buildStarter(image, into, this.#reporting(image, work), work.abort.signal),
-      true,
-    )
+  /** How much of a content has come, while it comes. */
+  arrived(image: string): Arrived | undefined {
+    return this.#works.get(image)?.arrived
   }
 
-  /** Receives a content; resolves when it is sealed, rejects with the problem that it was refused for. */
+  /** Begins to make an image of what nobody sends; says later how it went. */
+  make(image: string, into: Datastore, order: MakeOrder) {
+    if (isBusy(this.#works.get(image))) return
+    const work = this.#begin(image, 'building')
+    const { imageMaker } = this.#ports
+    const making = imageMaker.make(image, into, order, this.#reporting(image, work), work.abort.signal)
+    work.done = this.#settle(image, work, making)
+  }
+
+  /** Receives a content or a part of it; rejects with the problem that it was refused for. */
   async receive(
     image: string,
     into: Datastore,
     content: ByteChannel,
-    spec: ImageSpec & { readonly bytes: number | null },
-  ): Promise<void> {
+    wish: ContentPart & { readonly spec: ImageSpec },
+  ): Promise<'sealed' | 'partial'> {
     if (isBusy(this.#works.get(image)))
       throw new Problem('request/too-many', { limit: 1, what: 'contents for one image' })
     const work = this.#begin(image, 'receiving')
-    const wish = { format: spec.format, sha256: spec.sha256 ?? null, bytes: spec.bytes }
-    const received = this.#ports.imageMaker.receive(
-      image,
-      into,
-      content,
-      wish,
-      this.#reporting(image, work),
-      work.abort.signal,
-    )
-    work.done = this.#settle(image, work, received, false)
-    await received
+    const { imageMaker } = this.#ports
+    const report = this.#reporting(image, work)
+    const received = imageMaker.receive(image, into, content, wish, report, work.abort.signal)
+    work.done = this.#settle(image, work, received)
+    const outcome = await received
     await work.done
+    return outcome
   }
 
   async abandon(image: string): Promise<void> {
@@ -79,6 +86,7 @@ export class Workshop {
   #begin(image: string, is: 'building' | 'receiving'): Work {
     const work: Work = {
       activity: { is, progress: { step: 'starting', fraction: null, etaSeconds: null } },
+      arrived: undefined,
       abort: new AbortController(),
       done: Promise.resolve(),
     }
@@ -89,10 +97,11 @@ export class Workshop {
 
   #reporting(image: string, work: Work): Report {
     let saidAt = -newsMs
-    return (progress) => {
+    return ({ step, fraction, etaSeconds, receivedBytes, expectedBytes = null }) => {
       if (work.activity.is !== 'building' && work.activity.is !== 'receiving') return
-      const isNewStep = work.activity.progress.step !== progress.step
-      work.activity = { is: work.activity.is, progress }
+      const isNewStep = work.activity.progress.step !== step
+      work.activity = { is: work.activity.is, progress: { step, fraction, etaSeconds } }
+      if (receivedBytes !== undefined) work.arrived = { receivedBytes, expectedBytes }
       const now = this.#ports.clock.monotonic()
       if (!isNewStep && now - saidAt < newsMs) return
       saidAt = now
@@ -100,21 +109,30 @@ export class Workshop {
     }
   }
 
-  async #settle(image: string, work: Work, making: Promise<void>, mayRetry: boolean): Promise<void> {
+  async #settle(image: string, work: Work, making: Promise<unknown>): Promise<void> {
     try {
       await making
       this.#works.delete(image)
     } catch (fault) {
       if (work.abort.signal.aborted) return
       this.#ports.log(`image ${image}: ${story(fault)}`)
-      work.activity = { is: 'failed', why: story(fault).slice(0, 400), mayRetry: false }
-      if (mayRetry) this.#retryLater(image, work)
+      // What was being sent when the way broke is kept: the image waits for the rest.
+      if (work.activity.is === 'receiving' && isOfWay(fault)) this.#works.delete(image)
+      else {
+        work.arrived = undefined
+        work.activity = { is: 'failed', why: story(fault).slice(0, 400), mayRetry: false }
+        this.#retryLater(image, work, fault)
+      }
     } finally {
       this.#onChange(image)
     }
   }
 
-  #retryLater(image: string, work: Work) {
+  #retryLater(image: string, work: Work, fault: unknown) {
+    // A bug may be of the moment; what will never go better is not tried again.
+    const isLasting = (code: keyof typeof problems) =>
+      code === 'image/checksum' || problems[code].retry === 'never'
+    if (fault instanceof Problem && isLasting(fault.code)) return
     this.#ports.clock.after(retryMs, () => {
       if (this.#works.get(image) !== work || work.activity.is !== 'failed') return
       work.activity = { ...work.activity, mayRetry: true }
@@ -122,6 +140,9 @@ export class Workshop {
     })
   }
 }
+
+const ways = new Set(['link/lost', 'image/offset', 'request/too-many', 'datastore/full'])
+const isOfWay = (fault: unknown) => fault instanceof Problem && ways.has(fault.code)
 
 const isBusy = (work: Work | undefined) =>
   work?.activity.is === 'building' || work?.activity.is === 'receiving'

@@ -270,6 +270,15 @@ export class FakeDatastore implements Datastore {
     return folder
   }
 
+  async dropDraft(image: string): Promise<void> {
+    this.#drafts.delete(image)
+  }
+
+  async landing(image: string): Promise<string> {
+    this.#checkId(image)
+    return `/fake/${this.name}/landings/${image}`
+  }
+
   async seal(image: string, facts: Omit<ImageSight, 'state' | 'storedBytes'>): Promise<void> {
     const isSealed = this.#disk.images.has(image)
     if (!isSealed && !this.#drafts.has(image)) throw this.#failed(`there is no draft of image ${image}`)

@@ -8,11 +8,18 @@ import { test, type TestContext } from 'node:test'
 import { FakeDatastore, newFakeDisk } from '#drivers/datastore/fake/datastore.ts'
 import { openDirectory } from '#drivers/datastore/directory/directory.ts'
 import { channelOf, obeysImageContract } from '#drivers/image/contract.ts'
+import { image as imageKind } from '#kinds/image/schema.ts'
 import { Problem } from '#model/problem.ts'
 import { openImageMaker } from './maker.ts'
 
 const never = new AbortController().signal
 const quiet = () => undefined
+const wishOf = (spec: object = {}, bytes: number | null = null) => ({
+  offset: 0,
+  bytes,
+  total: bytes,
+  spec: imageKind.spec.parse(spec),
+})
 const mebibyte = 1024 * 1024
 
 function temporary(t: TestContext) {
@@ -36,7 +43,7 @@ async function send(
   format: 'auto' | 'qcow2' | 'raw' = 'auto',
 ) {
   const image = randomUUID()
-  await maker.receive(image, into, channelOf([content]), { format, sha256: null, bytes: null }, quiet, never)
+  await maker.receive(image, into, channelOf([content]), wishOf({ format }), quiet, never)
   return image
 }
 
@@ -120,7 +127,7 @@ test('a second attempt while the first is under way is refused and does not harm
       yield Buffer.alloc(512, 2)
     })(),
   )
-  const wish = { format: 'auto', sha256: null, bytes: null } as const
+  const wish = wishOf()
   const first = maker.receive(image, into, slow, wish, quiet, never)
   await new Promise((resolve) => setTimeout(resolve, 20))
   const second = maker.receive(image, into, channelOf([Buffer.alloc(512)]), wish, quiet, never)
@@ -134,16 +141,9 @@ test('an upload larger than the room is refused before it begins', async (t) => 
   const folder = temporary(t)
   const maker = await openImageMaker({ cacheFolder: join(folder, 'cache') })
   const into = new FakeDatastore(newFakeDisk({ capacityBytes: mebibyte }))
-  into.draft = async () => folder
+  into.landing = async () => folder
   await assert.rejects(
-    maker.receive(
-      randomUUID(),
-      into,
-      channelOf([]),
-      { format: 'auto', sha256: null, bytes: 2 * mebibyte },
-      quiet,
-      never,
-    ),
+    maker.receive(randomUUID(), into, channelOf([]), wishOf({}, 2 * mebibyte), quiet, never),
     (error) => error instanceof Problem && error.code === 'datastore/full',
   )
 })
@@ -158,14 +158,7 @@ test('memory stays bounded while a large content streams', async (t) => {
       for (let sent = 0; sent < 8192; sent++) yield piece
     })(),
   )
-  await made.maker.receive(
-    image,
-    made.into,
-    stream,
-    { format: 'raw', sha256: null, bytes: null },
-    quiet,
-    never,
-  )
+  await made.maker.receive(image, made.into, stream, wishOf({ format: 'raw' }), quiet, never)
   const grown = process.memoryUsage().rss - before
   assert.equal((await made.into.observeImage(image)).virtualBytes, 512 * mebibyte)
   assert.ok(grown < 128 * mebibyte, `grew by ${grown} bytes`)

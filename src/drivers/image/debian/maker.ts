@@ -1,30 +1,53 @@
-/** Makes images on a Debian host: the starter image from packages, and images from what people send. */
+/** Makes images on a Debian host, of whatever comes from wherever, and gives disks out again. */
 
-import { mkdir, open, readdir, rename, rm, truncate } from 'node:fs/promises'
+import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Datastore } from '#drivers/datastore/port.ts'
-import type { ImageMaker, Report } from '#drivers/image/port.ts'
+import type { ExportOrder, ImageMaker, MakeOrder, Report } from '#drivers/image/port.ts'
+import { sourceOf } from '#kinds/image/schema.ts'
 import { Problem } from '#model/problem.ts'
-import { judge, largestHeadBytes } from './format/header.ts'
-import { convertJailed } from './jail.ts'
+import { copyVolume } from './copy.ts'
+import { exported } from './export/export.ts'
+import { fetchContent, type Resolve } from './fetch/fetch.ts'
+import { copyFromFolder } from './folder.ts'
+import { admit, type Admitted, type Arrived } from './intake.ts'
+import { isRoot, jailUid } from './jail.ts'
+import { Landing } from './landing.ts'
+import { receivePart } from './receive.ts'
+import { fullOr, refused } from './refusal.ts'
 import { fillStarter, targetFor } from './starter.ts'
-import { checkRoom, receiveUpload, refused, reserveBytes, type Door, type Upload } from './upload.ts'
 
 export type ImageMakerOptions = {
   /** Absolute folder for downloaded packages and for work in progress; made if absent. */
   readonly cacheFolder: string
   /** What the starter image is built for, as Node names it; this machine's own if absent. */
   readonly processor?: string
+  /** Folders whose files may become images; none if absent. */
+  readonly importFolders?: readonly string[]
+  /** Whether addresses within this host's own networks may be fetched from. */
+  readonly allowsPrivateAddresses?: boolean
+  /** How names become addresses; the host's own way if absent. */
+  readonly resolve?: Resolve
 }
 
-type Facts = Parameters<Datastore['seal']>[1]
+type Work = {
+  readonly into: Datastore
+  readonly draft: string
+  readonly landing: Landing
+  readonly order: MakeOrder
+  readonly report: Report
+  readonly signal: AbortSignal
+}
+
+/** What cannot be helped by trying again: the content itself is at fault. */
+const lasting = new Set(['image/refused', 'image/checksum'])
 
 /** Opens the maker and removes what an earlier life left half done in its cache. */
 export async function openImageMaker(options: ImageMakerOptions): Promise<ImageMaker> {
-  const { cacheFolder, processor = process.arch } = options
+  const { cacheFolder } = options
   await sweep(cacheFolder, /^build-[A-Za-z0-9]{6}$/)
   await sweep(join(cacheFolder, 'packages'), /^download-[A-Za-z0-9]{6}$/)
-  return new DebianImageMaker(cacheFolder, processor)
+  return new DebianImageMaker(options)
 }
 
 async function sweep(folder: string, leftovers: RegExp) {
@@ -35,114 +58,110 @@ async function sweep(folder: string, leftovers: RegExp) {
 
 class DebianImageMaker implements ImageMaker {
   readonly name = 'debian'
-  readonly #cache: string
-  readonly #processor: string
+  readonly reader = isRoot() ? jailUid : null
+  readonly #options: ImageMakerOptions
   /** Images being made now: a second attempt at the same time would pull the draft from under the first. */
   readonly #busy = new Set<string>()
 
-  constructor(cache: string, processor: string) {
-    this.#cache = cache
-    this.#processor = processor
+  constructor(options: ImageMakerOptions) {
+    this.#options = options
   }
 
-  async buildStarter(image: string, into: Datastore, report: Report, signal: AbortSignal): Promise<void> {
+  async make(...[image, into, order, report, signal]: Parameters<ImageMaker['make']>): Promise<void> {
     if ((await into.observeImage(image)).state === 'ready') return
-    await this.#making(image, into, signal, (draft) =>
-      fillStarter(
-        draft,
-        { cache: this.#cache, target: targetFor(this.#processor) },
-        (step, fraction, etaSeconds) => report({ step, fraction, etaSeconds }),
-        signal,
-      ),
-    )
+    await this.#alone(image, async () => {
+      const landing = new Landing(await into.landing(image))
+      await this.#sealing(image, into, { landing, signal }, (draft) =>
+        this.#made({ into, draft, landing, order, report, signal }),
+      )
+    })
+  }
+
+  async landed(image: string, into: Datastore): Promise<number> {
+    return (await new Landing(await into.landing(image)).mark()).bytes
   }
 
   async receive(...[image, into, content, wish, report, signal]: Parameters<ImageMaker['receive']>) {
     if ((await into.observeImage(image)).state === 'ready') throw refused('it has its content already')
-    await this.#making(image, into, signal, async (draft) => {
+    return await this.#alone(image, async () => {
+      const landing = new Landing(await into.landing(image))
       const door = { into, content, wish, report, signal }
-      return await accepted(draft, await receiveUpload(join(draft, 'upload'), door), door)
+      const arrived = await clearing(landing, () => receivePart(landing, door))
+      if (arrived === undefined) return 'partial'
+      await this.#sealing(image, into, { landing, signal }, (draft) =>
+        admit(arrived, { into, draft, spec: wish.spec, report, signal }),
+      )
+      return 'sealed'
     })
   }
 
-  async #making(
-    image: string,
-    into: Datastore,
-    signal: AbortSignal,
-    fill: (draft: string) => Promise<Facts>,
-  ) {
-    signal.throwIfAborted()
+  export(...[into, order, report, signal]: [Datastore, ExportOrder, Report, AbortSignal]) {
+    return exported(into, order, report, signal)
+  }
+
+  async #made(work: Work): Promise<Admitted> {
+    const { order, report, signal, draft } = work
+    const source = sourceOf(order.spec)
+    switch (source) {
+      case 'starter': {
+        const target = targetFor(this.#options.processor ?? process.arch)
+        const say = (step: string, fraction: number | null, etaSeconds: number | null) =>
+          report({ step, fraction, etaSeconds })
+        const facts = await fillStarter(draft, { cache: this.#options.cacheFolder, target }, say, signal)
+        return { facts, content: facts.sha256 }
+      }
+      case 'volume':
+        return await copyVolume(work)
+      case 'url':
+        return await this.#admitted(work, () => fetchContent(work, this.#options))
+      case 'path':
+        return await this.#admitted(work, () => copyFromFolder(work, this.#options.importFolders ?? []))
+      case 'build':
+        throw refused('nothing is built here yet')
+      case 'upload':
+        throw refused('its content is sent, not made')
+    }
+  }
+
+  async #admitted(work: Work, bring: () => Promise<Arrived>): Promise<Admitted> {
+    return await admit(await bring(), { ...work, spec: work.order.spec })
+  }
+
+  async #alone<T>(image: string, act: () => Promise<T>): Promise<T> {
     if (this.#busy.has(image))
       throw new Problem('object/refused', { why: 'The image is being made already.' })
     this.#busy.add(image)
     try {
-      const facts = await fill(await into.draft(image))
-      signal.throwIfAborted()
-      await into.seal(image, facts)
-    } catch (error) {
-      if ((await into.observeImage(image)).state === 'partial')
-        await into.removeImage(image, new AbortController().signal)
-      throw fullOr(error, into)
+      return await act()
     } finally {
       this.#busy.delete(image)
     }
   }
-}
 
-/** Judges an upload by its own bytes and makes the disk of it. */
-async function accepted(draft: string, upload: Upload, { into, wish, report, signal }: Door): Promise<Facts> {
-  const verdict = judge(upload, wish.format)
-  if ('why' in verdict) throw refused(verdict.why)
-  const { format, virtualBytes } = verdict
-  if (format === 'raw') {
-    await truncate(join(draft, 'upload'), virtualBytes)
-    await rename(join(draft, 'upload'), join(draft, 'disk.raw'))
-  } else {
-    report({ step: 'Checking and rewriting the image in a jail', fraction: null, etaSeconds: null })
-    await rewritten(draft, upload, { into, virtualBytes, signal })
-    await rm(join(draft, 'upload'))
-    await checkOwn(join(draft, 'disk.qcow2'))
+  async #sealing(
+    image: string,
+    into: Datastore,
+    { landing, signal }: { readonly landing: Landing; readonly signal: AbortSignal },
+    fill: (draft: string) => Promise<Admitted>,
+  ): Promise<void> {
+    signal.throwIfAborted()
+    try {
+      const { facts, content } = await clearing(landing, async () => fill(await into.draft(image)))
+      signal.throwIfAborted()
+      await into.seal(image, facts, content)
+    } catch (error) {
+      await into.dropDraft(image)
+      throw fullOr(error, into)
+    }
   }
-  const { sha256 } = upload
-  return { virtualBytes, sha256, format, boot: 'disk', commandLine: '', architecture: 'any' }
 }
 
-type Room = { readonly into: Datastore; readonly virtualBytes: number; readonly signal: AbortSignal }
-
-/** Converts in the jail, within the room that there is. */
-async function rewritten(draft: string, upload: Upload, { into, virtualBytes, signal }: Room): Promise<void> {
-  await checkRoom(into, 0)
-  const { freeBytes } = await into.look()
-  // A qcow2 file is never larger than its disk and its tables.
-  const neededBytes = Math.ceil(virtualBytes * 1.01) + 16 * 1024 ** 2
-  const largestBytes = Math.min(freeBytes - reserveBytes, neededBytes)
+/** What came is kept, unless it can never become an image. */
+async function clearing<T>(landing: Landing, act: () => Promise<T>): Promise<T> {
   try {
-    await convertJailed({ draft, uploadBytes: upload.fileBytes, largestBytes }, signal)
+    return await act()
   } catch (error) {
-    const isTooLarge = error instanceof Problem && /too large|No space/i.test(String(error.facts['why']))
-    if (!isTooLarge || largestBytes === neededBytes) throw error
-    throw new Problem('datastore/full', { datastore: into.name, freeBytes, neededBytes }, { cause: error })
+    if (error instanceof Problem && lasting.has(error.code)) await landing.clear()
+    throw error
   }
-}
-
-/** What came out of the jail is judged like what went in. */
-async function checkOwn(disk: string) {
-  await using handle = await open(disk, 'r')
-  const { size } = await handle.stat()
-  const { bytesRead, buffer } = await handle.read(Buffer.alloc(largestHeadBytes), 0, largestHeadBytes, 0)
-  const verdict = judge(
-    { head: buffer.subarray(0, bytesRead), tail: Buffer.alloc(0), fileBytes: size },
-    'qcow2',
-  )
-  if ('why' in verdict) throw refused(`its conversion went wrong: ${verdict.why}`)
-}
-
-function fullOr(error: unknown, into: Datastore): unknown {
-  const isFull = error instanceof Error && (error as NodeJS.ErrnoException).code === 'ENOSPC'
-  if (!isFull) return error
-  return new Problem(
-    'datastore/full',
-    { datastore: into.name, freeBytes: 0, neededBytes: 1 },
-    { cause: error },
-  )
 }

@@ -13,6 +13,7 @@ const packages: Readonly<Record<string, string>> = {
   'qemu-img': 'qemu-utils',
   bwrap: 'bubblewrap',
   prlimit: 'util-linux',
+  xz: 'xz-utils',
 }
 
 const complaintBytes = 8192
@@ -26,6 +27,8 @@ export type Run = {
   readonly timeoutMs?: number
   /** What to call the program in a problem, when `argv` wraps it in another. */
   readonly as?: string
+  /** Told what the program writes, as it comes. */
+  readonly onAnswer?: (text: string) => void
 }
 
 /**
@@ -36,7 +39,42 @@ export async function runTool(tool: string, argv: readonly string[], run: Run): 
   const { signal, folder, timeoutMs = 300_000, as = tool } = run
   const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
   signal.throwIfAborted()
-  const { ended, answer, complaint } = await result(tool, argv, folder, limit)
+  const child = started(tool, argv, folder, limit)
+  let answer = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    run.onAnswer?.(text)
+    answer = (answer + text).slice(0, answerBytes)
+  })
+  await checkEnd(child, { tool, as, timeoutMs, signal, limit })
+  return answer
+}
+
+/** What the program writes, piece by piece, no faster than it is taken; fails as `runTool` does at its end. */
+export async function* streamTool(tool: string, argv: readonly string[], run: Run): AsyncGenerator<Buffer> {
+  const { signal, folder, timeoutMs = 300_000, as = tool } = run
+  const enough = new AbortController()
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs), enough.signal])
+  signal.throwIfAborted()
+  const child = started(tool, argv, folder, limit)
+  const end = checkEnd(child, { tool, as, timeoutMs, signal, limit })
+  // Heard below; until then it must not count as unheard.
+  end.catch(() => {})
+  try {
+    for await (const piece of child.stdout as AsyncIterable<Buffer>) yield piece
+    await end
+  } finally {
+    enough.abort()
+    await end.catch(() => {})
+  }
+}
+
+type Bounds = Required<Pick<Run, 'signal' | 'timeoutMs' | 'as'>> & {
+  readonly tool: string
+  readonly limit: AbortSignal
+}
+
+async function checkEnd(child: Child, { tool, as, timeoutMs, signal, limit }: Bounds): Promise<void> {
+  const { ended, complaint } = await child.end
   signal.throwIfAborted()
   if (ended instanceof Error) {
     const isMissing = (ended as NodeJS.ErrnoException).code === 'ENOENT'
@@ -45,12 +83,13 @@ export async function runTool(tool: string, argv: readonly string[], run: Run): 
   }
   const why = limit.aborted ? `it took longer than ${timeoutMs / 1000} seconds` : lastLine(complaint)
   if (ended !== 0) throw new Problem('tool/failed', { tool: as, why: why || `it ended with ${ended}` })
-  return answer
 }
 
 const lastLine = (text: string) => inert(text.trim().split('\n').at(-1) ?? '').slice(0, 300)
 
-async function result(tool: string, argv: readonly string[], cwd: string, limit: AbortSignal) {
+type Child = ReturnType<typeof started>
+
+function started(tool: string, argv: readonly string[], cwd: string, limit: AbortSignal) {
   const child = spawn(tool, argv, {
     cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -58,19 +97,18 @@ async function result(tool: string, argv: readonly string[], cwd: string, limit:
   })
   const kill = () => child.kill('SIGKILL')
   limit.addEventListener('abort', kill, { once: true })
-  let [answer, complaint] = ['', '']
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    answer = (answer + text).slice(0, answerBytes)
-  })
+  let complaint = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     complaint = (complaint + text).slice(-complaintBytes)
   })
-  const ended = await new Promise<number | string | Error>((resolve) => {
+  const end = new Promise<number | string | Error>((resolve) => {
     child.once('error', resolve)
     child.once('close', (code, by) => resolve(code ?? by ?? 'killed'))
+  }).then((ended) => {
+    limit.removeEventListener('abort', kill)
+    return { ended, complaint }
   })
-  limit.removeEventListener('abort', kill)
-  return { ended, answer, complaint }
+  return { stdout: child.stdout, end }
 }
 
 /** How this host reaches Debian's mirrors, where that is said by the environment. */

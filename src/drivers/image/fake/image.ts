@@ -4,7 +4,8 @@ import { createHash } from 'node:crypto'
 import type { Clock } from '#drivers/clock/port.ts'
 import type { Datastore } from '#drivers/datastore/port.ts'
 import type { ByteChannel } from '#drivers/link/port.ts'
-import type { ImageMaker, Report } from '#drivers/image/port.ts'
+import type { ContentPart, Exported, ExportOrder, ImageMaker } from '#drivers/image/port.ts'
+import { sourceOf, type ImageSpec } from '#kinds/image/schema.ts'
 import { Problem } from '#model/problem.ts'
 
 /** How the pretended work goes. May be changed at any time. */
@@ -33,45 +34,100 @@ const starterFacts = {
   architecture: 'x86_64',
 } as const
 
+const madeFacts = {
+  virtualBytes: 1024 * 1024 * 1024,
+  sha256: '6'.repeat(64),
+  format: 'qcow2',
+  boot: 'disk',
+  commandLine: '',
+  architecture: 'any',
+} as const
+
+const empty = new Uint8Array()
+
+type Taking = {
+  readonly before: Uint8Array
+  readonly wish: ContentPart
+  readonly signal: AbortSignal
+}
+
 const refusal = (why: string) => new Problem('image/refused', { why })
 
 export class FakeImageMaker implements ImageMaker {
   readonly name = 'fake'
+  readonly reader = null
   readonly #work: FakeWork
   readonly #clock: Clock | undefined
+  /** Parts of contents, by image. They live as long as this object. */
+  readonly #landed = new Map<string, Uint8Array>()
 
   constructor(work: FakeWork, clock?: Clock) {
     this.#work = work
     this.#clock = clock
   }
 
-  async buildStarter(image: string, into: Datastore, report: Report, signal: AbortSignal): Promise<void> {
+  async make(...[image, into, order, report, signal]: Parameters<ImageMaker['make']>): Promise<void> {
     if ((await into.observeImage(image)).state === 'ready') return
-    report({ step: 'Building the starter image', fraction: 0, etaSeconds: this.#work.buildMs / 1000 })
+    report({ step: 'Making the image', fraction: 0, etaSeconds: this.#work.buildMs / 1000 })
     await this.#making(image, into, signal, async () => {
       await this.#work.fault?.('build', image)
       if (this.#work.buildMs > 0) await this.#clock?.sleep(this.#work.buildMs, signal)
-      return starterFacts
+      return sourceOf(order.spec) === 'starter' ? starterFacts : madeFacts
     })
     report({ step: 'Done', fraction: 1, etaSeconds: 0 })
   }
 
+  async landed(image: string): Promise<number> {
+    return this.#landed.get(image)?.length ?? 0
+  }
+
   async receive(...[image, into, content, wish, report, signal]: Parameters<ImageMaker['receive']>) {
     if ((await into.observeImage(image)).state === 'ready') throw refusal('it has its content already')
-    await this.#making(image, into, signal, async () => {
-      await this.#work.fault?.('receive', image)
-      report({ step: 'Receiving the content', fraction: wish.bytes === null ? null : 0, etaSeconds: null })
-      const { bytes, sha256, head } = await digested(content, signal)
-      if (wish.bytes !== null && bytes < wish.bytes) throw new Problem('link/lost', { peer: 'the sender' })
-      if (wish.bytes !== null && bytes > wish.bytes) throw refusal('it is longer than was stated')
-      if (bytes === 0) throw refusal('it is empty')
-      if (head.startsWith(hostileMark)) throw refusal('its header is dangerous')
-      if (wish.sha256 !== null && wish.sha256 !== sha256)
-        throw new Problem('image/checksum', { found: sha256, wanted: wish.sha256 })
-      const format = wish.format === 'qcow2' ? 'qcow2' : 'raw'
-      const facts = { virtualBytes: bytes, sha256, format, boot: 'disk', commandLine: '' } as const
-      return { ...facts, architecture: 'any' }
+    signal.throwIfAborted()
+    await this.#work.fault?.('receive', image)
+    report({ step: 'Receiving the content', fraction: wish.bytes === null ? null : 0, etaSeconds: null })
+    const before = this.#landed.get(image)
+    const have = before?.length ?? 0
+    if (wish.offset !== 0 && wish.offset !== have)
+      throw new Problem('image/offset', { given: wish.offset, have })
+    await this.#taken(image, content, { before: wish.offset === 0 ? empty : (before ?? empty), wish, signal })
+    const whole = this.#landed.get(image) ?? empty
+    if (wish.total !== null && whole.length < wish.total) return 'partial' as const
+    await this.#making(image, into, signal, async () => factsOf(whole, wish.spec)).catch((error: unknown) => {
+      this.#landed.delete(image)
+      throw error
     })
+    this.#landed.delete(image)
+    return 'sealed' as const
+  }
+
+  async export(_into: Datastore, order: ExportOrder): Promise<Exported> {
+    const content = Buffer.from(`${order.format} ${order.disks.map(({ file }) => file).join(' ')}`)
+    return {
+      bytes: content.length,
+      content: (async function* () {
+        yield content
+      })(),
+      close: async () => undefined,
+    }
+  }
+
+  /** What comes is kept, also when it ends before its end. */
+  async #taken(image: string, content: ByteChannel, { before, wish, signal }: Taking) {
+    const close = () => content.close()
+    signal.addEventListener('abort', close, { once: true })
+    const pieces: Uint8Array[] = [before]
+    const keep = () => this.#landed.set(image, Buffer.concat(pieces))
+    try {
+      for await (const piece of content.bytes) pieces.push(Uint8Array.from(piece))
+    } finally {
+      signal.removeEventListener('abort', close)
+      keep()
+    }
+    signal.throwIfAborted()
+    const come = (this.#landed.get(image)?.length ?? 0) - before.length
+    if (wish.bytes !== null && come < wish.bytes) throw new Problem('link/lost', { peer: 'the sender' })
+    if (wish.bytes !== null && come > wish.bytes) throw refusal('it is longer than was stated')
   }
 
   async #making(
@@ -91,17 +147,14 @@ export class FakeImageMaker implements ImageMaker {
   }
 }
 
-async function digested(content: ByteChannel, signal: AbortSignal) {
-  const hash = createHash('sha256')
-  let bytes = 0
-  let head = ''
-  signal.addEventListener('abort', () => content.close(), { once: true })
-  for await (const piece of content.bytes) {
-    signal.throwIfAborted()
-    if (bytes === 0) head = Buffer.from(piece.subarray(0, 16)).toString('latin1')
-    hash.update(piece)
-    bytes += piece.length
-  }
-  signal.throwIfAborted()
-  return { bytes, head, sha256: hash.digest('hex') }
+function factsOf(content: Uint8Array, spec: ImageSpec): Parameters<Datastore['seal']>[1] {
+  const sha256 = createHash('sha256').update(content).digest('hex')
+  if (content.length === 0) throw refusal('it is empty')
+  if (Buffer.from(content.subarray(0, 16)).toString('latin1').startsWith(hostileMark))
+    throw refusal('its header is dangerous')
+  if (spec.sha256 !== undefined && spec.sha256 !== sha256)
+    throw new Problem('image/checksum', { found: sha256, wanted: spec.sha256 })
+  const format = spec.format === 'qcow2' ? 'qcow2' : 'raw'
+  const facts = { virtualBytes: content.length, sha256, format, boot: 'disk', commandLine: '' } as const
+  return { ...facts, architecture: 'any' }
 }

@@ -4,27 +4,23 @@ import { once } from 'node:events'
 import { constants, type Http2Stream } from 'node:http2'
 import { Problem } from '#model/problem.ts'
 import type { ByteChannel } from '../port.ts'
+import { endTelling, type Incoming } from './ending.ts'
 
 const { NGHTTP2_NO_ERROR } = constants
 
-/** Makes Node send RST_STREAM with CANCEL. */
-class Broken extends Error {
-  override readonly name = 'AbortError'
-  readonly code = 'ABORT_ERR'
-}
-
-const wasCut = (stream: Http2Stream) => (stream.rstCode ?? NGHTTP2_NO_ERROR) !== NGHTTP2_NO_ERROR
-
-class StreamChannel implements ByteChannel {
+/** Over a stream made with `withEnding`. */
+export class StreamChannel implements ByteChannel {
   readonly bytes: AsyncIterable<Uint8Array>
   readonly #stream: Http2Stream
-  readonly #peer: string
+  readonly #incoming: Incoming
+  #writtenBytes = 0
+  #told: Promise<void> | undefined
   #isClosed = false
 
-  constructor(stream: Http2Stream, peer: string) {
+  constructor(stream: Http2Stream, incoming: Incoming) {
     this.#stream = stream
-    this.#peer = peer
-    this.bytes = this.#read()
+    this.#incoming = incoming
+    this.bytes = incoming.bytes
     // Each failure is told to the one who reads or writes.
     stream.on('error', () => {})
   }
@@ -32,6 +28,7 @@ class StreamChannel implements ByteChannel {
   async write(bytes: Uint8Array) {
     const stream = this.#stream
     if (this.#isClosed || !stream.writable) throw this.#lost()
+    this.#writtenBytes += bytes.length
     if (stream.write(bytes)) return
     const waiting = new AbortController()
     const { signal } = waiting
@@ -41,58 +38,63 @@ class StreamChannel implements ByteChannel {
   }
 
   end() {
-    this.#stream.end()
+    this.#told ??= endTelling(this.#stream, this.#writtenBytes)
   }
 
   /** After `end`, what was written still arrives and only the other way is broken off (RFC 9113 §8.1). */
   close() {
     if (this.#isClosed) return
     this.#isClosed = true
-    if (this.#stream.writableEnded) this.#stream.close(NGHTTP2_NO_ERROR)
-    // Not `close(NGHTTP2_CANCEL)`: Node would first say the regular end, and a part pass for the whole.
-    else this.#stream.destroy(new Broken())
+    this.#incoming.leave()
+    if (this.#told === undefined) return void this.#stream.destroy(new Error('closed before its end'))
+    void this.#told.then(() => this.#stream.close(NGHTTP2_NO_ERROR))
+    // A stream with bytes that nobody reads would never close.
+    this.#stream.removeAllListeners('readable')
+    this.#stream.resume()
   }
 
-  async *#read() {
+  #lost() {
+    return new Problem('link/lost', { peer: this.#incoming.peer })
+  }
+}
+
+/**
+ * Joins what the agent opened to the stream that asked for it, until both ways are done. A way that breaks
+ * breaks the other, but an inner channel that takes no more may first say why, and what was sent whole is
+ * still written when the stream is gone.
+ */
+export function join(stream: Http2Stream, incoming: Incoming, inner: ByteChannel) {
+  const outer = new StreamChannel(stream, incoming)
+  let isBroken = false
+  const breakBoth = () => {
+    if (isBroken) return
+    isBroken = true
+    outer.close()
+    inner.close()
+  }
+  const pour = async (from: ByteChannel, to: Pick<ByteChannel, 'write' | 'end'>) => {
     try {
-      yield* this.#stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>
-    } catch (cause) {
-      if (!this.#isClosed) throw this.#lost(cause)
+      for await (const bytes of from.bytes) await to.write(bytes)
+      // A channel closed here ends quietly as well, and must not pass for one that ended.
+      if (!isBroken) to.end()
+    } catch {
+      breakBoth()
     }
-    // A reset that came with the last bytes must not pass for their end.
-    if (!this.#isClosed && wasCut(this.#stream)) throw this.#lost()
   }
-
-  #lost(cause?: unknown) {
-    return new Problem('link/lost', { peer: this.#peer }, { cause })
-  }
-}
-
-export const channelOf = (stream: Http2Stream, peer: string): ByteChannel => new StreamChannel(stream, peer)
-
-/** Carries everything from one channel to another and its end as well; a failure closes both. */
-async function pour(from: ByteChannel, to: ByteChannel) {
-  try {
-    for await (const bytes of from.bytes) await to.write(bytes)
-    to.end()
-  } catch {
-    from.close()
-    to.close()
-  }
-}
-
-/** Joins what the agent opened to the stream that asked for it, until both are done. */
-export function join(stream: Http2Stream, inner: ByteChannel) {
-  if (stream.destroyed) return inner.close()
-  const outer = channelOf(stream, 'controller')
-  const down = pour(outer, inner)
+  const gone = new Promise((resolve) => stream.once('close', resolve))
   let isUpDone = false
-  void pour(inner, outer).then(() => {
+  const up = pour(inner, outer).then(() => {
     isUpDone = true
   })
-  stream.once('close', () => {
-    if (wasCut(stream)) inner.close()
-    // The last bytes may still be on their way into what the agent opened.
-    else void down.then(() => isUpDone || inner.close())
+  const write = (bytes: Uint8Array) =>
+    inner.write(bytes).catch(async (cause: unknown) => {
+      await Promise.race([up, gone])
+      throw cause
+    })
+  const down = pour(outer, { write, end: () => inner.end() })
+  void gone.then(async () => {
+    if (!incoming.isWhole) return breakBoth()
+    await down
+    if (!isUpDone) breakBoth()
   })
 }

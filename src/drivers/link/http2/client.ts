@@ -7,6 +7,7 @@ import { Problem } from '#model/problem.ts'
 import type { AgentDoor, LinkClient, Uplink } from '../port.ts'
 import { reachOf, type Address } from './address.ts'
 import { pace, protocol, sessionWindow, settings, type Pace } from './bounds.ts'
+import { breakOff } from './ending.ts'
 import { watchPulse } from './pulse.ts'
 import { AgentEnd } from './uplink.ts'
 
@@ -64,7 +65,7 @@ async function greeted(socket: TLSSocket, door: AgentDoor, host: string, bounds:
     watchPulse(http, bounds)
     return uplink
   }
-  http.destroy()
+  breakOff(http)
   throw verdict === 'refused' ? new Problem('link/refused', { host }) : lost()
 }
 

@@ -55,6 +55,7 @@ const up = z.discriminatedUnion('say', [
 const ask = z.discriminatedUnion('ask', [
   z.object({ ask: z.literal('reset'), guest: word, epoch: count }),
   z.object({ ask: z.literal('send-key'), guest: word, epoch: count, keys: z.array(word).max(1024) }),
+  z.object({ ask: z.literal('landed'), image: word }),
   z.object({ ask: z.literal('screenshot'), guest: word }),
   z.object({ ask: z.literal('log'), guest: word }),
 ])
@@ -62,7 +63,20 @@ const ask = z.discriminatedUnion('ask', [
 const open = z.discriminatedUnion('open', [
   z.object({ open: z.literal('serial'), guest: word }),
   z.object({ open: z.literal('vnc'), guest: word }),
-  z.object({ open: z.literal('content'), image: word, bytes: count.max(limits.uploadBytes).nullable() }),
+  z.object({
+    open: z.literal('content'),
+    image: word,
+    bytes: count.max(limits.uploadBytes).nullable(),
+    offset: count.max(limits.uploadBytes),
+    total: count.max(limits.uploadBytes).nullable(),
+  }),
+  z.object({
+    open: z.literal('export'),
+    of: z.enum(['image', 'volume']),
+    ids: z.array(word).min(1).max(limits.disksPerMachine),
+    format: z.enum(['qcow2', 'raw', 'ova']),
+    appliance: json,
+  }),
 ])
 
 const fact = z.union([z.string().max(4096), z.number(), z.boolean()])

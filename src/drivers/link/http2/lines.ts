@@ -67,11 +67,11 @@ export function writeLine(stream: Duplex, message: unknown): boolean {
   return stream.writableLength <= queueBytes
 }
 
-/** The whole body, if it is no longer than `limit` bytes. Problem `request/too-large`. */
-export async function bodyOf(stream: Readable, limit: number): Promise<Buffer> {
+/** What comes until the end, if it is no longer than `limit` bytes. Problem `request/too-large`. */
+export async function bodyOf(incoming: AsyncIterable<Buffer>, limit: number): Promise<Buffer> {
   const parts: Buffer[] = []
   let size = 0
-  for await (const chunk of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+  for await (const chunk of incoming) {
     size += chunk.length
     if (size > limit) throw new Problem('request/too-large', { limit })
     parts.push(chunk)

@@ -2,6 +2,7 @@
 
 import type { Http2Session } from 'node:http2'
 import type { Pace } from './bounds.ts'
+import { breakOff } from './ending.ts'
 
 /**
  * Pings until the session closes; destroys it when nothing was answered for `silentMs`. A process that
@@ -15,7 +16,7 @@ export function watchPulse(session: Http2Session, { pingMs, silentMs }: Pace) {
     const nowMs = performance.now()
     if (nowMs - beatAtMs > 2 * pingMs) heardAtMs = nowMs
     beatAtMs = nowMs
-    if (nowMs - heardAtMs > silentMs) return session.destroy()
+    if (nowMs - heardAtMs > silentMs) return breakOff(session)
     // A destroyed session closes only a little later, and a ping on it would throw.
     if (isWaiting || session.closed || session.destroyed) return
     isWaiting = session.ping((error) => {

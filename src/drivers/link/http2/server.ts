@@ -9,6 +9,7 @@ import type { LinkServer, Session } from '../port.ts'
 import { listenAt, type Address } from './address.ts'
 import { connections, handshakeMs, pace, protocol, sessionWindow, settings, type Pace } from './bounds.ts'
 import { helloFrom } from './door.ts'
+import { breakOff } from './ending.ts'
 import { linesOf, writeLine } from './lines.ts'
 import { watchPulse } from './pulse.ts'
 import { ControllerEnd, type Greeted } from './session.ts'
@@ -101,7 +102,7 @@ class Listener implements Http2LinkServer {
     const http = connect('https://agent', { ...settings, createConnection: () => socket })
     http.on('error', () => {})
     http.once('connect', () => http.destroyed || http.setLocalWindowSize(sessionWindow))
-    const deadline = setTimeout(() => http.destroy(), this.#pace.silentMs)
+    const deadline = setTimeout(() => breakOff(http), this.#pace.silentMs)
     http.once('close', () => clearTimeout(deadline))
     const greeted = await greet(http)
     if (!isProven(certificate, greeted)) return refuse(greeted)
@@ -110,7 +111,7 @@ class Listener implements Http2LinkServer {
   }
 
   #welcome(greeted: Greeted) {
-    if (this.#call === undefined) return greeted.http.destroy()
+    if (this.#call === undefined) return breakOff(greeted.http)
     writeLine(greeted.stream, { say: 'welcome' })
     watchPulse(greeted.http, this.#pace)
     this.#call(new ControllerEnd(greeted))

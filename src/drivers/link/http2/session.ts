@@ -4,8 +4,9 @@ import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders } from 
 import { Problem } from '#model/problem.ts'
 import type { Ask, ByteChannel, Down, Hello, Open, Session, Up } from '../port.ts'
 import { answerBytes, askBytes } from './bounds.ts'
-import { channelOf } from './channel.ts'
+import { StreamChannel } from './channel.ts'
 import { problemFrom, upFrom } from './door.ts'
+import { breakOff, endTelling, Incoming, withEnding } from './ending.ts'
 import { bodyOf, parsed, writeLine } from './lines.ts'
 
 /** The longest that a timer of Node can be set for. */
@@ -30,7 +31,7 @@ export class ControllerEnd implements Session {
     this.hello = greeted.hello
     this.ups = this.#read()
     this.closed = new Promise((resolve) => greeted.http.once('close', resolve))
-    greeted.stream.once('close', () => greeted.http.destroy())
+    greeted.stream.once('close', () => breakOff(greeted.http))
   }
 
   send(down: Down) {
@@ -39,6 +40,7 @@ export class ControllerEnd implements Session {
 
   async ask(ask: Ask, timeoutMs: number): Promise<Uint8Array> {
     const stream = this.#request('/ask')
+    const incoming = new Incoming(stream, this.hello.host)
     let isLate = false
     const timer = setTimeout(
       () => {
@@ -48,8 +50,10 @@ export class ControllerEnd implements Session {
       Math.min(timeoutMs, longestMs),
     )
     try {
-      stream.end(JSON.stringify(ask))
-      return await this.#answer(stream)
+      const body = Buffer.from(JSON.stringify(ask))
+      stream.write(body)
+      void endTelling(stream, body.length)
+      return await this.#answer(stream, incoming)
     } catch (error) {
       if (isLate) throw new Problem('host/silent', { host: this.hello.host })
       throw error
@@ -60,12 +64,13 @@ export class ControllerEnd implements Session {
 
   async open(open: Open): Promise<ByteChannel> {
     const stream = this.#request('/open', { 'decant-open': encodeURIComponent(JSON.stringify(open)) })
-    await this.#accepted(stream)
-    return channelOf(stream, this.hello.host)
+    const incoming = new Incoming(stream, this.hello.host)
+    await this.#accepted(stream, incoming)
+    return new StreamChannel(stream, incoming)
   }
 
   close() {
-    this.#greeted.http.destroy()
+    breakOff(this.#greeted.http)
   }
 
   /** Whatever the agent says that is no word of the link ends the session. */
@@ -82,39 +87,35 @@ export class ControllerEnd implements Session {
   #request(path: string, headers: IncomingHttpHeaders = {}): ClientHttp2Stream {
     const { http } = this.#greeted
     if (http.destroyed || http.closed) throw this.#lost()
-    const stream = http.request({ ':method': 'POST', ':path': path, ...headers })
+    const stream = http.request({ ':method': 'POST', ':path': path, ...headers }, withEnding)
     stream.on('error', () => {})
     return stream
   }
 
-  async #answer(stream: ClientHttp2Stream): Promise<Uint8Array> {
-    await this.#accepted(stream)
-    const body = await this.#body(stream, answerBytes)
+  async #answer(stream: ClientHttp2Stream, incoming: Incoming): Promise<Uint8Array> {
+    await this.#accepted(stream, incoming)
+    const body = await this.#body(stream, incoming, answerBytes)
     return new Uint8Array(body.buffer, body.byteOffset, body.length)
   }
 
   /** Resolves when the agent agrees; throws its problem when it does not. */
-  async #accepted(stream: ClientHttp2Stream): Promise<void> {
+  async #accepted(stream: ClientHttp2Stream, incoming: Incoming): Promise<void> {
     const status = await new Promise<number | undefined>((resolve) => {
       stream.once('response', (headers) => resolve(headers[':status']))
       stream.once('close', () => resolve(undefined))
     })
     if (status === 200) return
     if (status === undefined) throw this.#lost()
-    throw problemFrom(parsed(await this.#body(stream, askBytes)))
+    throw problemFrom(parsed(await this.#body(stream, incoming, askBytes)))
   }
 
-  async #body(stream: ClientHttp2Stream, limit: number): Promise<Buffer> {
+  async #body(stream: ClientHttp2Stream, incoming: Incoming, limit: number): Promise<Buffer> {
     try {
-      const body = await bodyOf(stream, limit)
-      if (stream.rstCode === 0 || stream.rstCode === undefined) return body
+      return await bodyOf(incoming.bytes, limit)
     } catch (error) {
-      if (error instanceof Problem) {
-        stream.destroy()
-        throw error
-      }
+      stream.destroy()
+      throw error
     }
-    throw this.#lost()
   }
 
   #lost() {

@@ -6,6 +6,7 @@ import type { AgentDoor, Up, Uplink } from '../port.ts'
 import { askBytes } from './bounds.ts'
 import { join } from './channel.ts'
 import { askFrom, downFrom, openFrom, problemWords, verdictFrom } from './door.ts'
+import { breakOff, endTelling, Incoming, withEnding } from './ending.ts'
 import { bodyOf, linesOf, parsed, writeLine } from './lines.ts'
 
 export type Verdict = 'welcome' | 'refused' | 'lost'
@@ -35,7 +36,7 @@ export class AgentEnd implements Uplink {
   }
 
   close() {
-    this.#http.destroy()
+    breakOff(this.#http)
   }
 
   async #serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders) {
@@ -82,26 +83,29 @@ export class AgentEnd implements Uplink {
   }
 
   async #ask(stream: ServerHttp2Stream) {
-    const ask = askFrom(parsed(await bodyOf(stream, askBytes)))
+    const { bytes } = new Incoming(stream, 'controller')
+    const ask = askFrom(parsed(await bodyOf(bytes, askBytes)))
     const answer = await this.#door.ask(ask)
-    if (stream.destroyed) return
-    stream.respond({ ':status': 200 })
-    stream.end(answer)
+    if (!stream.closed) reply(stream, 200, answer)
   }
 
   async #open(stream: ServerHttp2Stream, words: string | string[] | undefined) {
+    const incoming = new Incoming(stream, 'controller')
     const open = openFrom(parsed(Buffer.from(decodeURIComponent(String(words)))))
     const inner = await this.#door.open(open)
-    if (!stream.destroyed) stream.respond({ ':status': 200 })
-    join(stream, inner)
+    if (stream.closed) return inner.close()
+    stream.respond({ ':status': 200 }, withEnding)
+    join(stream, incoming, inner)
   }
 }
 
 function refuse(stream: ServerHttp2Stream, error: unknown) {
-  if (stream.destroyed || stream.headersSent) {
-    stream.destroy()
-    return
-  }
-  stream.respond({ ':status': 409 })
-  stream.end(JSON.stringify(problemWords(error)))
+  if (stream.closed || stream.headersSent) stream.destroy()
+  else reply(stream, 409, Buffer.from(JSON.stringify(problemWords(error))))
+}
+
+function reply(stream: ServerHttp2Stream, status: number, bytes: Uint8Array) {
+  stream.respond({ ':status': status }, withEnding)
+  stream.write(bytes)
+  void endTelling(stream, bytes.length)
 }

@@ -156,6 +156,14 @@ export const hostsProblems = {
     ),
     advice: s('Check the file and upload it again.', '파일을 확인하고 다시 업로드하십시오.'),
   },
+  'volume/busy': {
+    status: 409,
+    exit: 3,
+    retry: 'after-change',
+    title: s('The volume is in use', '사용 중인 볼륨입니다'),
+    detail: s('A guest that runs writes to volume {volume}.', '실행 중인 게스트가 볼륨 {volume}에 기록하고 있습니다.'),
+    advice: s('Stop the machine first, or export a snapshot.', '먼저 머신을 멈추거나 스냅샷을 내보내십시오.'),
+  },
   'image/offset': {
     status: 409,
     exit: 3,

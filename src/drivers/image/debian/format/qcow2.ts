@@ -5,7 +5,8 @@
  * Internal snapshots pass: the conversion that follows takes the active state only and drops them.
  */
 
-import { limits } from '#model/limits.ts'
+import { faultOfSize } from './raw.ts'
+import { numberFrom, type Reader, type Verdict } from './verdict.ts'
 
 export const qcow2Magic = 0x514649fb
 
@@ -20,10 +21,6 @@ const mostSnapshots = 65_536
 const incompatible = { dirty: 1n, corrupt: 2n, dataFile: 4n, compression: 8n, extendedL2: 16n }
 const understood = incompatible.dirty | incompatible.compression | incompatible.extendedL2
 const extension = { dataFile: 0x44415441, crypto: 0x0537be77 }
-
-export type Verdict =
-  | { readonly why: string }
-  | { readonly format: 'qcow2' | 'raw'; readonly virtualBytes: number }
 
 type Fields = {
   readonly version: number
@@ -43,8 +40,11 @@ type Fields = {
   readonly headerBytes: number
 }
 
+export const judgeQcow2 = async (reader: Reader): Promise<Verdict> =>
+  judgeQcow2Head(await reader.read(0, largestHeadBytes), reader.fileBytes)
+
 /** `head`: the first bytes of the file, at most `largestHeadBytes`. `fileBytes`: length of the whole. */
-export function judgeQcow2(head: Buffer, fileBytes: number): Verdict {
+export function judgeQcow2Head(head: Buffer, fileBytes: number): Verdict {
   const fields = fieldsOf(head)
   if (fields === undefined) return { why: 'its header is cut short' }
   const why =
@@ -109,10 +109,7 @@ function faultOfShape(fields: Fields): string | undefined {
   if (!isHeaderSound || headerBytes < (version === 2 ? 72 : 104)) return 'the length of its header is wrong'
   if (refcountOrder > 6) return 'its reference counts are wider than 64 bits'
   if ((features & incompatible.extendedL2) !== 0n && clusterBits < 14) return 'its subclusters are too small'
-  if (virtualBytes === 0n) return 'its disk is empty'
-  if (virtualBytes > BigInt(limits.diskGibPerVolume) * 2n ** 30n)
-    return `its disk is larger than ${limits.diskGibPerVolume} GiB`
-  return undefined
+  return faultOfSize(numberFrom(virtualBytes))
 }
 
 /** Every table that the header names lies in the file, at the start of a cluster, and is of a sane size. */
