@@ -161,6 +161,7 @@ const observed = (
   media: [],
   networks: [network],
   groups: [],
+  addresses: [],
   baseline: 'qemu64',
   source: null,
   returning: null,

@@ -109,6 +109,7 @@ export const fresh: MachineObserved = {
   media: [],
   networks: [network],
   groups: [],
+  addresses: [],
   baseline: 'qemu64',
   source: null,
   returning: null,

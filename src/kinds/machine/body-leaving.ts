@@ -4,6 +4,7 @@
  * runs without it (I-01, I-27). Pure.
  */
 
+import { addressClaims } from '#engines/addressing/assign.ts'
 import type { Leaving } from '#kinds/guest/parts.ts'
 import type { GuestDocument, GuestSpec } from '#kinds/guest/schema.ts'
 
@@ -26,7 +27,7 @@ function held(host: string, { disks, nics }: Parts): Held[] {
   )
   return [
     ...disks.map(({ volume, volumeName }) => ({ claim: `attach/${volume}`, volume, volumeName })),
-    ...ports.map((claim) => ({ claim, volume: null, volumeName: null })),
+    ...[...ports, ...addressClaims(nics)].map((claim) => ({ claim, volume: null, volumeName: null })),
   ]
 }
 
@@ -55,5 +56,8 @@ function isFree(guest: GuestDocument, part: Leaving): boolean {
   const { running } = status
   if (status.pid === null || running === null) return false
   if (part.volume !== null) return running.disks?.includes(part.volume) === false
+  const [what, network] = part.claim.split('/')
+  // A NIC that the guest has not let go of may still use its address.
+  if (what === 'address') return running.plugs?.some((plug) => plug.endsWith(` ${network}`)) === false
   return !status.forwards.some((port) => portClaim(guest.host ?? '', port) === part.claim)
 }

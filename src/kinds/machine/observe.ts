@@ -2,6 +2,7 @@
 
 import type { Document, Stored } from '#model/document.ts'
 import { resolve } from '#model/reference.ts'
+import type { Given } from '#engines/addressing/assign.ts'
 import type { Candidate } from '#engines/placement/rule.ts'
 import type { GuestDocument } from '#kinds/guest/schema.ts'
 import type { ImageDocument } from '#kinds/image/schema.ts'
@@ -28,6 +29,12 @@ export type Allocations = {
   silentSince(host: string): string | null
   /** The CPU model that every host of the pool has. */
   baseline(): string
+  /** What addresses the NICs of a machine get on their networks. */
+  addresses(
+    machine: MachineDocument,
+    networks: readonly (NetworkDocument | null)[],
+    guest: GuestDocument | null,
+  ): readonly Given[]
 }
 
 export type MachineSeen = MachineObserved & {
@@ -52,6 +59,9 @@ export function observeMachine(
     name === null ? null : lookUp<D>(view, kind, document.project, name)
   const volumes = volumesOf(document, view)
   const source = sourceOf(document, view)
+  const networks = spec.nics.map(
+    ({ network }) => named<NetworkDocument>('network', network)?.document ?? null,
+  )
   return {
     machine: document,
     hostSilentSince: host === null ? null : allocations.silentSince(host),
@@ -61,9 +71,13 @@ export function observeMachine(
     spare: volumes.spare.map(({ document: volume }) => volume),
     volumeNames: volumeNames(document, view),
     media: spec.cdroms.map(({ image }) => named<ImageDocument>('image', image)?.document ?? null),
-    networks: spec.nics.map(({ network }) => named<NetworkDocument>('network', network)?.document ?? null),
+    networks,
+    addresses: allocations.addresses(document, networks, guest?.document ?? null),
+    // A NIC that names none is in the project's own `default`, where there is one.
     groups: spec.nics.map(({ securityGroups }) =>
-      securityGroups.flatMap((group) => named('security-group', group)?.document.id ?? []),
+      (securityGroups.length === 0 ? ['default'] : securityGroups).flatMap(
+        (group) => named('security-group', group)?.document.id ?? [],
+      ),
     ),
     baseline: allocations.baseline(),
     source: source?.document ?? null,

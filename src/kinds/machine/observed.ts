@@ -1,5 +1,6 @@
 /** What a machine's planner is shown of the world. */
 
+import type { Given } from '#engines/addressing/assign.ts'
 import type { Candidate } from '#engines/placement/rule.ts'
 import type { GuestDocument } from '#kinds/guest/schema.ts'
 import type { ImageDocument } from '#kinds/image/schema.ts'
@@ -26,6 +27,8 @@ export type MachineObserved = {
   readonly networks: readonly (NetworkDocument | null)[]
   /** Ids of the security groups of each NIC. */
   readonly groups: readonly (readonly string[])[]
+  /** The addresses that each NIC gets, or why it gets none. */
+  readonly addresses: readonly Given[]
   /** The CPU model that every host of the pool has. */
   readonly baseline: string
   /** The snapshot that it starts with, or goes back to; null: none, or no such snapshot. */

@@ -123,6 +123,8 @@ function planGuestOf(wish: MachineSpec, seen: MachineObserved, host: string): Pl
   const unready = unreadyVolumes(wish, seen).map((volume) => reason('machine/volume-not-ready', { volume }))
   if (guest === null && unready.length > 0) return { steps: [], holds: unready }
   if (guest === null && wish.power === 'off') return settled
+  const refused = seen.addresses.flatMap(({ refusal }) => refusal ?? [])
+  if (refused.length > 0) return { steps: [], holds: refused, againMs: 5_000 }
   const spec = guestSpecOf(wish, seen)
   const claims = guestClaims(host, spec)
   if (guest === null) return proceed({ do: 'create-guest', host, spec, claims })

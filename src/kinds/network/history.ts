@@ -22,6 +22,6 @@ export const networkLifts: Lifts = {
   1: (document: Document) => ({
     ...document,
     spec: { ...wish, ...(document.spec as Fields) },
-    status: { members: [], gateway4: null, gateway6: null, ...(document.status as Fields) },
+    status: { members: 0, ...(document.status as Fields) },
   }),
 }

@@ -4,23 +4,8 @@ import { z } from 'zod'
 import { statusBase } from '#model/condition.ts'
 import type { Document } from '#model/document.ts'
 import { defineKind } from '#model/kind.ts'
-import { limits } from '#model/limits.ts'
 
 const isBridge = { description: 'bridge networks only' }
-
-/** What hosts must know of a network's members: written by the controller, carried with the network. */
-export const Member = z.strictObject({
-  machine: z.string(),
-  /** Name within the network's domain. */
-  name: z.string().max(63),
-  nic: z.string().max(16),
-  mac: z.string().max(17),
-  address4: z.string().max(15).nullable(),
-  address6: z.string().max(39).nullable(),
-  host: z.string().max(63).nullable(),
-  groups: z.array(z.string()).max(limits.groupsPerNic),
-})
-export type Member = z.output<typeof Member>
 
 export const network = defineKind({
   name: 'network',
@@ -96,9 +81,8 @@ export const network = defineKind({
   status: z.strictObject({
     ...statusBase,
     state: z.enum(['ready', 'degraded']).default('ready'),
-    members: z.array(Member).max(limits.membersPerNetwork).default([]),
-    gateway4: z.string().max(15).nullable().default(null),
-    gateway6: z.string().max(39).nullable().default(null),
+    /** How many NICs are on it. */
+    members: z.int().default(0),
   }),
   fixed: ['driver', 'mode'],
   references: {},
@@ -107,6 +91,7 @@ export const network = defineKind({
     { title: { en: 'Driver', ko: '드라이버' }, path: 'spec.driver' },
     { title: { en: 'Mode', ko: '방식' }, path: 'spec.mode' },
     { title: { en: 'IPv4', ko: 'IPv4' }, path: 'spec.subnet4' },
+    { title: { en: 'Members', ko: '구성원' }, path: 'status.members' },
     { title: { en: 'Shared', ko: '공유' }, path: 'spec.isShared' },
   ],
   verbs: {},

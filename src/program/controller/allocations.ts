@@ -14,6 +14,7 @@ import type { HostDocument } from '#kinds/host/schema.ts'
 import type { Allocation } from '#kinds/machine/observed.ts'
 import type { Allocations } from '#kinds/machine/observe.ts'
 import type { Replica, Seen } from '#runtime/replica.ts'
+import { Addresses } from './addresses.ts'
 import { put } from './documents.ts'
 
 type Shares = Readonly<Record<string, Allocation>>
@@ -23,12 +24,14 @@ export type Totals = { readonly machines: number; readonly cpus: number; readonl
 
 export class HostAllocations implements Allocations {
   readonly #replica: Replica
+  readonly #addresses: Addresses
   readonly #candidates = new Map<string, Candidate>()
   /** Worked out when it is asked for after a host has changed. */
   #baseline: string | undefined
 
   constructor(replica: Replica) {
     this.#replica = replica
+    this.#addresses = new Addresses(replica)
     for (const { document } of replica.all('host')) this.#refresh(document.name)
     replica.onChange((seen) => this.#take(seen))
   }
@@ -45,6 +48,10 @@ export class HostAllocations implements Allocations {
     const stored = this.#replica.find('host', null, host) as Stored<HostDocument> | undefined
     if (stored === undefined || stored.document.status.state === 'connected') return null
     return new Date(stored.document.status.sinceMs).toISOString()
+  }
+
+  addresses(...asked: Parameters<Addresses['of']>) {
+    return this.#addresses.of(...asked)
   }
 
   baseline(): string {

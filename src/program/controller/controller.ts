@@ -17,6 +17,7 @@ import { round, type BeforeStep, type Reconciler } from '#runtime/reconcile.ts'
 import { Replica } from '#runtime/replica.ts'
 import type { Desk } from '../desk.ts'
 import { HostAllocations } from './allocations.ts'
+import { Census } from './census.ts'
 import { Chronicle } from './chronicle.ts'
 import { custodyReconciler } from './custody.ts'
 import { Findings } from './findings.ts'
@@ -97,7 +98,8 @@ function assemble(ports: ControllerPorts, options: ControllerOptions, replica: R
   const hosts = new Hosts({ replica, clock, allocations, chronicle })
   const reports = new Reports(replica, hosts, chronicle, () => ({ newId, nowMs: clock.now() }))
   const measurements = new Measurements({ replica, clock, metrics: ports.metrics, log: ports.log })
-  const sessions = new Sessions(replica, {
+  const census = new Census(replica, clock)
+  const sessions = new Sessions(replica, census, {
     onConnect: (host) => void hosts.connected(host).catch((fault) => ports.log(story(fault))),
     onLost: (host) => ports.log(`host ${host}: connection lost`),
     onUp: (host, up) => {
@@ -161,6 +163,7 @@ function indexed(replica: Replica): Replica {
   replica.index('machines-on', 'machine', ({ host }) => [host ?? ''])
   replica.index('unassigned', 'volume', ({ host }) => (host === null ? ['volume'] : []))
   replica.index('unassigned-image', 'image', ({ host }) => (host === null ? ['image'] : []))
+  Census.index(replica)
   for (const kind of carriedKinds) {
     replica.index(`carried-by-${kind}`, kind, ({ host }) => (host === null ? [] : [host]))
   }

@@ -69,6 +69,10 @@ function claimedBy(replica: Replica, { code, facts }: Problem): Hold | undefined
   const [what, first = '', protocol = '', address = '', port = ''] = String(facts.claim).split('/')
   const machine = replica.get('machine', String(facts.holder))?.document.name ?? '?'
   if (what === 'port') return reason('machine/port-taken', { protocol, address, port, machine })
+  if (what === 'address') {
+    const network = replica.get('network', first)?.document.name ?? first
+    return reason('network/address-taken', { address: protocol, network })
+  }
   const volume = replica.get('volume', first)?.document.name ?? first
   return what === 'attach' ? reason('machine/volume-in-use', { volume }) : undefined
 }
@@ -129,7 +133,9 @@ export function namesOf(document: Document): string[] {
     ...[spec.image, ...spec.cdroms.map(({ image }) => image)].flatMap(named('image')),
     ...spec.disks.map(({ volume }) => volume).flatMap(named('volume')),
     ...spec.nics.map(({ network }) => network).flatMap(named('network')),
-    ...spec.nics.flatMap(({ securityGroups }) => securityGroups).flatMap(named('security-group')),
+    ...spec.nics
+      .flatMap(({ securityGroups }) => (securityGroups.length === 0 ? ['default'] : securityGroups))
+      .flatMap(named('security-group')),
     ...snapshots.flatMap(named('snapshot')),
   ]
 }

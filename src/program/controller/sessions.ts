@@ -9,6 +9,7 @@ import { Problem } from '#model/problem.ts'
 import { resolve } from '#model/reference.ts'
 import type { Ask, ByteChannel, Open, Session, Up } from '#drivers/link/port.ts'
 import type { Replica, Seen } from '#runtime/replica.ts'
+import type { Census, Counting } from './census.ts'
 
 /** Kinds that agents carry out, in the order in which an agent should hear of them. */
 export const carriedKinds = ['datastore', 'image', 'volume', 'guest'] as const
@@ -25,12 +26,19 @@ export type Listeners = {
 
 export class Sessions {
   readonly #replica: Replica
+  readonly #census: Census
   readonly #listeners: Listeners
   readonly #sessions = new Map<string, Session>()
   readonly #listening = new Map<string, Promise<void>>()
 
-  constructor(replica: Replica, listeners: Listeners) {
+  /** The census must have heard of changes first: a host is told of a network before a guest on it. */
+  constructor(replica: Replica, census: Census, listeners: Listeners) {
     this.#replica = replica
+    this.#census = census
+    census.onNews(
+      (host, counting) => this.#sessions.get(host)?.send({ say: 'wish', wish: this.#counted(counting) }),
+      (host, kind, id) => this.#sessions.get(host)?.send({ say: 'forget', kind, id }),
+    )
     this.#listeners = listeners
     replica.onChange((seen) => this.#forward(seen))
   }
@@ -73,6 +81,14 @@ export class Sessions {
     const { host, have } = session.hello
     session.send({ say: 'sync' })
     const unknown = new Set(Object.keys(have))
+    for (const counting of this.#census.of(host)) {
+      const key = `${counting.kind}/${counting.id}`
+      unknown.delete(key)
+      // It counts from a revision that this store has not reached: what it has is of another one.
+      if ((have[key] ?? 0) >= this.#replica.revision)
+        session.send({ say: 'forget', kind: counting.kind, id: counting.id })
+      session.send({ say: 'wish', wish: this.#counted(counting) })
+    }
     for (const kind of carriedKinds) {
       for (const stored of this.#replica.by(`carried-by-${kind}`, host)) {
         const key = `${kind}/${stored.document.id}`
@@ -95,6 +111,11 @@ export class Sessions {
       if (to === null || after === undefined || isOnlyStatus(before, after)) continue
       this.#sessions.get(to)?.send({ say: 'wish', wish: this.#wish(after) })
     }
+  }
+
+  /** What is counted has no revision of its own: it is as new as all that was counted. */
+  #counted({ document }: Counting): { revision: number; document: Json } {
+    return { revision: this.#replica.revision, document }
   }
 
   /** The document without its status, with the ids of what it names: agents know no names. */
