@@ -39,9 +39,7 @@ export function nicDifferences(wish: GuestSpec, seen: GuestObserved, running: Gu
   const kept = wish.nics.filter(({ id }) => !stays.has(id))
   return {
     going,
-    coming: kept
-      .filter(({ id }) => !isThere(running, id))
-      .map((nic) => (isHot ? comes(nic, record) : restart)),
+    coming: kept.filter(({ id }) => !isThere(running, id)).map((nic) => (isHot ? comes(nic, seen) : restart)),
     changing: kept.filter(({ id }) => isThere(running, id)).flatMap((nic) => changes(nic, record, running)),
   }
 }
@@ -64,7 +62,9 @@ function goes(record: GuestRecord, nic: string): Difference {
   return { live, steps: [live, note({ ...record, nics })] }
 }
 
-function comes(nic: GuestNic, record: GuestRecord): Difference {
+function comes(nic: GuestNic, { record, waits }: GuestObserved): Difference {
+  const wait = waits[`nic/${nic.id}`]
+  if (wait !== undefined) return { wait }
   const live: LiveStep = { do: 'attach-nic', nic: nic.id }
   const before = record.nics.find(({ id }) => id === nic.id)
   return { live, steps: same(before, nic) ? [live] : [noted(record, nic), live] }

@@ -102,7 +102,7 @@ export type GuestObserved = {
   readonly inside: GuestInside | null
   readonly detail: string
   readonly record: GuestRecord
-  /** What a part that does not run yet waits for, by `disk/disk1`, `cdrom/cdrom0`, `kernel`, `memory`. */
+  /** What a part that does not run yet waits for, by `disk/disk1`, `nic/net0`, `cdrom/cdrom0`, `kernel`, `memory`. */
   readonly waits: Readonly<Record<string, Hold>>
   /** File of the medium that each drive should have. */
   readonly media: Readonly<Record<string, string | null>>

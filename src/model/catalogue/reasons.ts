@@ -112,6 +112,10 @@ export const reasons = {
     'The guest has {hasMib} MiB instead of {wishedMib}; it gives and takes as it can',
     '게스트 메모리가 {wishedMib} MiB가 아니라 {hasMib} MiB입니다. 게스트가 허용하는 만큼 조정합니다',
   ),
+  'guest/network-not-told': s(
+    'This host has not been told of its network yet',
+    '이 호스트가 네트워크 정보를 아직 받지 못했습니다',
+  ),
   'guest/volume-in-use': s(
     'Another guest on this host still has volume {volume} open',
     '이 호스트의 다른 게스트가 볼륨 {volume}을(를) 아직 열고 있습니다',
@@ -171,10 +175,7 @@ export const reasons = {
     'Volume {volume} stands on this image',
     '볼륨 {volume}이(가) 이 이미지를 바탕으로 합니다',
   ),
-  'image/volume-absent': s(
-    'Volume {volume} is not on this host',
-    '볼륨 {volume}이(가) 이 호스트에 없습니다',
-  ),
+  'image/volume-absent': s('Volume {volume} is not on this host', '볼륨 {volume}이(가) 이 호스트에 없습니다'),
   'image/no-host': s(
     'No connected host reaches its datastore',
     '연결된 호스트 중 이 데이터스토어를 쓸 수 있는 것이 없습니다',

@@ -3,7 +3,7 @@
 import type { Plan } from '#model/plan.ts'
 import { limits } from '#model/limits.ts'
 import type { Sight } from '#drivers/hypervisor/port.ts'
-import type { GuestSpec, GuestStatus } from '#kinds/guest/schema.ts'
+import type { GuestStatus } from '#kinds/guest/schema.ts'
 import { openParts, phaseOf, type GuestRecord, type GuestStep } from '#kinds/guest/plan.ts'
 import { forwardsNoted } from './guest-body.ts'
 import type { GuestSeen } from './guests.ts'
@@ -46,7 +46,7 @@ export const reportGuest =
       ...told(),
       machineVersion: record.machineVersion,
       running: hasProcess ? runningOf(sight, record) : null,
-      forwards: hasProcess ? forwardsOf(ports, id, spec, sight) : [],
+      forwards: hasProcess ? forwardsOf(ports, id, record, sight) : [],
       proof:
         sight.word !== null && sight.wordSeenAtMs !== null
           ? { word: sight.word, seenAtMs: sight.wordSeenAtMs }
@@ -78,7 +78,7 @@ function runningOf({ running }: Sight, record: GuestRecord): GuestStatus['runnin
 function forwardsOf(
   ports: AgentPorts,
   id: string,
-  { nics }: GuestSpec,
+  { nics }: GuestRecord,
   { forwards }: Sight,
 ): GuestStatus['forwards'] {
   const bridged = new Set(nics.filter(({ driver }) => driver === 'bridge').map((nic) => nic.id))

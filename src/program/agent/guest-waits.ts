@@ -25,6 +25,9 @@ export async function waitsOf(on: On, id: string, spec: GuestSpec, sight: Sight)
     const wait = has.has(disk.id) ? null : await diskWait(on, id, disk)
     if (wait !== null) waits[`disk/${disk.id}`] = wait
   }
+  for (const { id: nic, driver, network } of spec.nics)
+    if (driver === 'bridge' && on.wishes.get('network', network) === undefined)
+      waits[`nic/${nic}`] = reason('guest/network-not-told')
   const media: Record<string, string | null> = {}
   for (const { id: drive, image, datastore } of spec.cdroms) {
     const file = image === null ? null : await mediumOf(on.ports, datastore, image)

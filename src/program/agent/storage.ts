@@ -102,10 +102,12 @@ export async function isInUse({ hypervisor }: AgentPorts, wishes: Wishes, volume
   return false
 }
 
+/** Also those that it is no longer wished for and that may still have it open. */
 const guestsWith = (wishes: Wishes, volume: string) =>
-  wishes
-    .of('guest')
-    .filter(({ document }) => (document.spec as GuestSpec).disks.some((disk) => disk.volume === volume))
+  wishes.of('guest').filter(({ document }) => {
+    const { disks, leaving = [] } = document.spec as Partial<GuestSpec>
+    return [...(disks ?? []), ...leaving].some((part) => part.volume === volume)
+  })
 
 /** The room in each datastore, looked at now and then. */
 export async function reportDatastore(ports: AgentPorts, reports: AgentReports, wish: Wish): Promise<void> {
