@@ -13,6 +13,7 @@ import { FolderNotebook } from '#drivers/notebook/folder/notebook.ts'
 import { runAgent } from '#program/agent/agent.ts'
 import { hostFacts } from './facts.ts'
 import { layoutOf } from './layout.ts'
+import { networkingOf } from './networking.ts'
 import type { AgentOrder } from './orders.ts'
 import { tether, type Running } from './tether.ts'
 import { version } from './version.ts'
@@ -20,7 +21,8 @@ import { version } from './version.ts'
 const log = (line: string) => console.log(`${new Date().toISOString()} ${line}`)
 
 tether<AgentOrder>(async (order, tell): Promise<Running> => {
-  const { agent: folder, linkSocket: path } = layoutOf(order.data)
+  const layout = layoutOf(order.data)
+  const { agent: folder, linkSocket: path } = layout
   const { credentials } = order
   const local = await openDirectory({ folder: join(folder, 'datastore') })
   const agent = await runAgent(
@@ -30,6 +32,7 @@ tether<AgentOrder>(async (order, tell): Promise<Running> => {
       hypervisor: await openQemu({ folder: join(folder, 'guests'), clock: realClock }),
       datastore: (name) => (name === local.name ? local : undefined),
       network: openUserNetwork([order.port]),
+      networking: networkingOf(layout),
       imageMaker: await openImageMaker({ cacheFolder: join(folder, 'packages') }),
       gauge: procGauge({ stores: { [local.name]: join(folder, 'datastore') } }),
       clock: realClock,

@@ -1,12 +1,14 @@
 /** `decant down`: stops the machines of this host, gracefully and then by force, and Decant itself. */
 
 import { closeSync, existsSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { quantityFrom } from '#base/quantity.ts'
 import { argumentsFrom, noOperands, usage, type Arguments } from '#cli/arguments.ts'
 import type { Context } from '#cli/command.ts'
 import type { Client } from '#client/client.ts'
 import { Problem } from '#model/problem.ts'
 import { layoutOf, type Layout } from '../layout.ts'
+import { networkingOf } from '../networking.ts'
 import { forceFlag, usualForceSeconds } from './flags.ts'
 import { localClient, stopGuests, stopMachines } from './stopping.ts'
 import { endDecant, holdPlace, supervisorOf } from './supervisor.ts'
@@ -50,6 +52,7 @@ export async function stopEverything(
   try {
     // Also those that nobody wished for any more, and those of a controller that did not answer.
     const areStopped = await stopGuests(context, layout, forceAfterSeconds)
+    if (areStopped && existsSync(join(layout.agent, 'networks'))) await networkingOf(layout).driver.clear()
     rmSync(layout.endpointFile, { force: true })
     return areStopped
   } finally {

@@ -17,9 +17,11 @@ import { Patience } from './attempts.ts'
 import { GuestRecords } from './guest-records.ts'
 import { guestReconciler } from './guests.ts'
 import { Insides } from './insides.ts'
+import { HostNets, networkKinds } from './networks.ts'
 import { AgentReports } from './reports.ts'
 import { Sampler } from './samples.ts'
-import { imageReconciler, reportDatastore, volumeReconciler } from './storage.ts'
+import { imageReconciler } from './images.ts'
+import { reportDatastore, volumeReconciler } from './storage.ts'
 import { Wishes } from './wishes.ts'
 import { Workshop } from './workshop.ts'
 import type { AgentOptions, AgentPorts } from './world.ts'
@@ -49,6 +51,7 @@ type Parts = {
   readonly patience: Patience
   readonly records: GuestRecords
   readonly sampler: Sampler
+  readonly nets: HostNets
   readonly queues: ReturnType<typeof queuesOf>
 }
 
@@ -60,18 +63,20 @@ export async function runAgent(ports: AgentPorts, options: AgentOptions): Promis
   for (const kind of ['image', 'volume', 'guest'] as const) {
     for (const { document } of wishes.of(kind)) queues[kind].wake(document.id)
   }
+  parts.nets.begin()
   const working = Promise.all([
     keepConnected(ports, options, parts, abort.signal),
     watchDatastores(ports, parts, abort.signal),
     parts.insides.run(abort.signal),
     parts.sampler.run(abort.signal),
   ])
-  void reportHost(ports, options, parts.reports)
+  void reportHost(ports, options, parts)
   return {
     adopted: () => adoptedGuests(ports, wishes),
     stop: async () => {
       abort.abort()
       unwatch()
+      parts.nets.end()
       await Promise.all(Object.values(queues).map((queue) => queue.stop()))
       await workshop.stop()
       await working
@@ -92,16 +97,26 @@ function assemble(ports: AgentPorts, signal: AbortSignal): Parts {
   const workshop = new Workshop(ports, (image) => wake('image', image))
   const insides = new Insides(ports, (guest) => wake('guest', guest))
   const records = new GuestRecords(ports.notebook)
-  const on = { wishes, reports, workshop, insides, patience, records, sampler: new Sampler(ports) }
+  const on = {
+    wishes,
+    reports,
+    workshop,
+    insides,
+    patience,
+    records,
+    sampler: new Sampler(ports),
+    nets: new HostNets(ports, wishes),
+  }
   const parts: Parts = { ...on, queues: queuesOf(ports, { ...on, signal }) }
   return parts
 }
 
 function queuesOf(ports: AgentPorts, on: Omit<Parts, 'queues'> & { readonly signal: AbortSignal }) {
   return {
-    guest: queueOf(ports, on.wishes, guestReconciler(ports, on)),
+    guest: queueOf(ports, on.wishes, guestReconciler({ ...ports, network: on.nets }, on)),
     volume: queueOf(ports, on.wishes, volumeReconciler(ports, on)),
     image: queueOf(ports, on.wishes, imageReconciler(ports, on)),
+    nets: on.nets.queue,
     datastore: new WorkQueue({
       clock: ports.clock,
       work: async (id) => {
@@ -134,6 +149,11 @@ function queueOf<Seen, Step extends { readonly do: string }, Status>(
 
 /** Wakes the loop of what changed, and of those that wait for it. */
 function wakeFor({ wishes, queues }: Parts, kind: string, id: string) {
+  if (kind === 'guest' || networkKinds.some((each) => each === kind)) queues.nets.wake('host')
+  if (kind === 'network')
+    for (const { document } of wishes.of('guest'))
+      if ((document.spec as GuestSpec).nics.some(({ network }) => network === id))
+        queues.guest.wake(document.id)
   if (kind === 'guest' || kind === 'volume' || kind === 'image' || kind === 'datastore') queues[kind].wake(id)
   if (kind === 'image')
     for (const { document } of wishes.of('volume'))
@@ -192,7 +212,7 @@ function doorOf(ports: AgentPorts, options: AgentOptions, parts: Parts, incarnat
 async function takeDown(
   ports: AgentPorts,
   options: AgentOptions,
-  { wishes, reports, queues }: Parts,
+  { wishes, reports, queues, nets }: Parts,
   down: Down,
 ) {
   switch (down.say) {
@@ -204,7 +224,7 @@ async function takeDown(
     case 'synced':
       // A controller that was restored from a backup may know less than it once received.
       reports.forgetSaid()
-      void reportHost(ports, options, reports)
+      void reportHost(ports, options, { reports, nets })
       for (const kind of ['datastore', 'image', 'volume', 'guest'] as const)
         for (const { document } of wishes.of(kind)) queues[kind].wake(document.id)
       return
@@ -227,23 +247,29 @@ async function watchDatastores(ports: AgentPorts, { wishes, queues }: Parts, sig
   }
 }
 
-async function reportHost(ports: AgentPorts, options: AgentOptions, reports: AgentReports) {
-  const [accelerator, walls] = await Promise.all([ports.hypervisor.accelerator(), ports.hypervisor.walls()])
+async function reportHost(ports: AgentPorts, options: AgentOptions, parts: Pick<Parts, 'reports' | 'nets'>) {
+  const [accelerator, walls, nets] = await Promise.all([
+    ports.hypervisor.accelerator(),
+    ports.hypervisor.walls(),
+    parts.nets.wall(),
+  ])
   const missing = walls.filter(({ holds }) => !holds).map(({ name }) => name)
   const status = {
     ...hostKind.status.parse({}),
     ...ports.facts,
+    networkDrivers: ports.networking === undefined ? ['user'] : ['user', 'bridge'],
+    cpuModels: [...(accelerator.cpuModels ?? [])],
     accelerator: accelerator.name,
     acceleratorWhy: accelerator.why.slice(0, 400),
     qemuVersion: accelerator.version,
     agentVersion: options.version,
-    walls: walls.slice(0, 16),
+    walls: [...walls, ...nets].slice(0, 16),
     holds: [
       ...(accelerator.name === 'tcg' ? [reason('host/tcg')] : []),
       ...(missing.length > 0 ? [reason('host/no-sandbox', { missing: missing.join(', ') })] : []),
     ],
   }
-  reports.report({ kind: 'host', id: options.host, generation: 0, status: status as unknown as Json })
+  parts.reports.report({ kind: 'host', id: options.host, generation: 0, status: status as unknown as Json })
 }
 
 async function adoptedGuests({ hypervisor }: AgentPorts, wishes: Wishes): Promise<Found[]> {

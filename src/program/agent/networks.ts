@@ -12,7 +12,7 @@ import { GuestNic } from '#kinds/guest/parts.ts'
 import type { GroupCensus, NetworkCensus } from '#kinds/network/parts.ts'
 import { network as networkKind } from '#kinds/network/schema.ts'
 import { securityGroup } from '#kinds/security-group/schema.ts'
-import type { Plug } from '#drivers/hypervisor/port.ts'
+import type { Plug, Wall } from '#drivers/hypervisor/port.ts'
 import type { HostNetworking, Network, Settled } from '#drivers/network/port.ts'
 import { WorkQueue } from '#runtime/queue.ts'
 import type { Wished, Wishes } from './wishes.ts'
@@ -55,6 +55,16 @@ export class HostNets implements Network {
 
   end() {
     this.#unwatch()
+  }
+
+  /** Whether guests of bridge networks here are kept from posing as others, and from the host. */
+  async wall(): Promise<readonly Wall[]> {
+    const { networking } = this.#ports
+    if (networking === undefined) return []
+    const lack = await networking.driver.lack()
+    const closed =
+      'on bridge networks a guest sends only as itself, and of this host reaches addresses and names alone'
+    return [{ name: 'bridge-networks', holds: lack === null, why: lack ?? closed }]
   }
 
   async plug(guest: string, nic: Nic, before: Before): Promise<Plug> {

@@ -27,7 +27,7 @@ import { setPaces } from './pace.ts'
 import { filterSheet } from './rules/filter.ts'
 import { guardSheet } from './rules/guard.ts'
 import { RuleTables } from './rules/tables.ts'
-import { ensureBridgeRules, switchBack, turnSwitches } from './switches.ts'
+import { ensureBridgeRules, hasBridgeRules, switchBack, turnSwitches } from './switches.ts'
 import { toolsIn, type Tools } from './tools.ts'
 
 export type BridgeOptions = {
@@ -96,7 +96,7 @@ class Bridges implements HostNetworking {
       const { status } = await this.#tools.run(program, argv)
       if (status === 127) return `${program} (Debian package ${from}) is not installed`
     }
-    if (!(await ensureBridgeRules(this.#tools))) return 'the kernel has no br_netfilter'
+    if (!(await hasBridgeRules(this.#tools))) return 'the kernel has no br_netfilter'
     this.#isUsable = true
     return null
   }
@@ -116,7 +116,7 @@ class Bridges implements HostNetworking {
   async #settle(world: HostNetworks): Promise<Settled> {
     const isIdle = world.bridges.length === 0 && this.#made.interfaces.length === 0
     if (isIdle && !this.#tables.areLoaded) return { refusals: new Map() }
-    const lack = await this.lack()
+    const lack = (await this.lack()) ?? (await this.#unready(world))
     if (lack !== null) throw new Problem('network/driver-unusable', { driver: 'bridge', why: lack })
     const links = await readLinks(this.#tools)
     const refusals = this.#strangers(world, links)
@@ -137,7 +137,13 @@ class Bridges implements HostNetworking {
     await this.#naming.settle(without(world, refusals).bridges)
     this.#before('remove')
     await this.#remove(namesIn(world, vlanOf))
+    if (world.bridges.length === 0) await this.#clear()
     return { refusals }
+  }
+
+  async #unready({ bridges }: HostNetworks): Promise<string | null> {
+    if (!bridges.some(({ isFiltered }) => isFiltered)) return null
+    return (await ensureBridgeRules(this.#tools)) ? null : 'the kernel does not load br_netfilter'
   }
 
   /** Networks that are not made: what is there under their names is not ours, or their addresses are taken. */

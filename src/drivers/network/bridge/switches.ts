@@ -4,15 +4,21 @@ import type { HostNetworks } from '#kinds/network/parts.ts'
 import type { Made } from './made.ts'
 import { readSwitch, writeSwitch, type Tools } from './tools.ts'
 
+const bridgeRules = 'net/bridge/bridge-nf-call-iptables'
 const forwards4 = 'net/ipv4/ip_forward'
 const forwards6 = 'net/ipv6/conf/all/forwarding'
 
+/** Whether the kernel can do so at all; loads nothing. */
+export async function hasBridgeRules(tools: Tools): Promise<boolean> {
+  if ((await readSwitch(tools, bridgeRules)) !== undefined) return true
+  return (await tools.run('modprobe', ['--dry-run', 'br_netfilter'])).status === 0
+}
+
 /** Whether the kernel hands bridged packets over to the rules; loads what is missing for it. */
 export async function ensureBridgeRules(tools: Tools): Promise<boolean> {
-  const there = 'net/bridge/bridge-nf-call-iptables'
-  if ((await readSwitch(tools, there)) !== undefined) return true
+  if ((await readSwitch(tools, bridgeRules)) !== undefined) return true
   await tools.run('modprobe', ['br_netfilter'])
-  if ((await readSwitch(tools, there)) === undefined) return false
+  if ((await readSwitch(tools, bridgeRules)) === undefined) return false
   // Loaded, it watches every bridge of the host: leave those of others as they were. Ours ask for it themselves.
   for (const name of ['iptables', 'ip6tables', 'arptables'])
     await writeSwitch(tools, `net/bridge/bridge-nf-call-${name}`, '0')

@@ -38,7 +38,7 @@ export function wallsOf(means: Means, accelerator: Accelerator['name']): readonl
       'host-loopback',
       false,
       '',
-      'in a user-mode network that is not restricted, a guest reaches what listens on addresses of this host',
+      'in a user-mode network that is not restricted, a guest reaches what listens on addresses of this host; bridge networks are closed against that',
     ),
     wall(
       'kvm-isolation',
