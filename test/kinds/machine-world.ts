@@ -97,6 +97,11 @@ export const candidate = (name: string): Candidate => ({
   freeMib: 8192,
   totalMib: 8192,
   datastores: ['local'],
+  networkDrivers: ['user'],
+  cpuModels: [],
+  hugePagesMib: { '2MiB': 0, '1GiB': 0 },
+  numaNodes: 1,
+  hostDevices: [],
 })
 export const fresh: MachineObserved = {
   machine: { ...machine, host: null },

@@ -127,6 +127,8 @@ export type Accelerator = {
   readonly why: string
   readonly version: string
   readonly architecture: string
+  /** Named CPU models that guests can have here; absent: not asked. */
+  readonly cpuModels?: readonly string[]
 }
 
 export type Wall = { readonly name: string; readonly holds: boolean; readonly why: string }

@@ -3,6 +3,7 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { test } from 'node:test'
 import { oneOf, randomFrom, wholeFrom, type Random } from '#base/random.ts'
+import { baselineOf } from './baseline.ts'
 import { place, type Placement } from './place.ts'
 import type { Ask, Candidate } from './rule.ts'
 
@@ -16,8 +17,24 @@ const host: Candidate = {
   freeMib: 4096,
   totalMib: 8192,
   datastores: ['local'],
+  networkDrivers: ['user'],
+  cpuModels: ['qemu64', 'Haswell'],
+  hugePagesMib: { '2MiB': 2048, '1GiB': 0 },
+  numaNodes: 1,
+  hostDevices: ['0000:03:00.0'],
 }
-const ask: Ask = { cpus: 2, memoryMib: 1024, architecture: 'any', hostLabels: {}, datastores: ['local'] }
+const ask: Ask = {
+  cpus: 2,
+  memoryMib: 1024,
+  architecture: 'any',
+  hostLabels: {},
+  datastores: ['local'],
+  networkDrivers: [],
+  cpuModel: null,
+  hugePages: null,
+  numaNodes: 1,
+  hostDevices: [],
+}
 
 const chosen = (placement: Placement) => (placement.isPlaced ? placement.host : undefined)
 const refusal = (wanted: Partial<Ask>, on: Partial<Candidate>) => {
@@ -39,10 +56,27 @@ test('each rule refuses with its reason', () => {
     [{ hostLabels: { disk: 'slow' } }, {}, 'placement/labels'],
     [{ hostLabels: { zone: 'b' } }, {}, 'placement/labels'],
     [{ datastores: ['local', 'vault'] }, {}, 'placement/datastore'],
+    [{ networkDrivers: ['user', 'bridge'] }, {}, 'placement/network'],
+    [{ cpuModel: 'EPYC' }, {}, 'placement/cpu-model'],
+    [{ hugePages: { size: '1GiB', mib: 1024 } }, {}, 'placement/huge-pages'],
+    [{ hugePages: { size: '2MiB', mib: 1024 }, numaNodes: 2 }, {}, 'placement/numa'],
+    [{ hostDevices: ['0000:04:00.0'] }, {}, 'placement/device'],
     [{ memoryMib: 4097 }, {}, 'placement/memory'],
     [{ cpus: 9 }, {}, 'placement/cpus'],
   ]
   for (const [wanted, on, code] of cases) equal(refusal(wanted, on)?.code, code)
+})
+
+test('what the host can do is enough: a model that it runs, or one that it does not speak of, its own device', () => {
+  equal(refusal({ cpuModel: 'Haswell', hostDevices: ['0000:03:00.0'], numaNodes: 4 }, {}), undefined)
+  equal(refusal({ cpuModel: 'EPYC' }, { cpuModels: [] }), undefined)
+  equal(refusal({ hugePages: { size: '2MiB', mib: 2048 } }, {}), undefined)
+})
+
+test('the baseline of a pool is the best model that every host has', () => {
+  equal(baselineOf([]), 'qemu64')
+  equal(baselineOf([['qemu64', 'Haswell', 'EPYC'], [], ['Haswell', 'qemu64']]), 'Haswell')
+  equal(baselineOf([['EPYC'], ['Haswell']]), 'qemu64')
 })
 
 test('the last megabyte and the last processor may be given, and not one more (I-26)', () => {
@@ -87,6 +121,7 @@ test('without a host all refusals are told, in the order of the hosts, each by t
 })
 
 const someHost = (random: Random, name: string): Candidate => ({
+  ...host,
   name,
   isConnected: random() < 0.8,
   isSchedulable: random() < 0.8,
@@ -99,6 +134,7 @@ const someHost = (random: Random, name: string): Candidate => ({
 })
 
 const someAsk = (random: Random): Ask => ({
+  ...ask,
   cpus: 1 + wholeFrom(random, 4),
   memoryMib: 512 * (1 + wholeFrom(random, 4)),
   architecture: oneOf(random, ['any', 'x86_64', 'aarch64']),

@@ -1,14 +1,18 @@
 /** Chooses a host for a machine. Equal scores fall to the name, so that plans repeat. */
 
 import type { Reason } from '#model/plan.ts'
+import { cpu } from './rules/cpu.ts'
+import { devices } from './rules/devices.ts'
 import { fit } from './rules/fit.ts'
+import { network } from './rules/network.ts'
+import { pages } from './rules/pages.ts'
 import { reach } from './rules/reach.ts'
 import { ready } from './rules/ready.ts'
 import { room } from './rules/room.ts'
 import type { Ask, Candidate, Rule } from './rule.ts'
 
 /** Every rule there is, in the order in which refusals are told. Adding one is a file and a line. */
-export const rules: readonly Rule[] = [ready, fit, reach, room]
+export const rules: readonly Rule[] = [ready, fit, cpu, reach, network, devices, pages, room]
 
 export type Refusal = { readonly host: string; readonly rule: string; readonly reason: Reason }
 

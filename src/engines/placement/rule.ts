@@ -13,6 +13,13 @@ export type Candidate = {
   readonly totalMib: number
   /** Names of the datastores that it reaches. */
   readonly datastores: readonly string[]
+  readonly networkDrivers: readonly string[]
+  /** Named CPU models that it can run; empty: it does not say. */
+  readonly cpuModels: readonly string[]
+  readonly hugePagesMib: Readonly<Record<'2MiB' | '1GiB', number>>
+  readonly numaNodes: number
+  /** Addresses of the devices that it gives away. */
+  readonly hostDevices: readonly string[]
 }
 
 export type Ask = {
@@ -22,6 +29,13 @@ export type Ask = {
   readonly hostLabels: Readonly<Record<string, string>>
   /** Datastores that must be reached, by name. */
   readonly datastores: readonly string[]
+  /** What carries its networks. */
+  readonly networkDrivers: readonly string[]
+  /** A CPU model by name; null: whichever there is. */
+  readonly cpuModel: string | null
+  readonly hugePages: { readonly size: '2MiB' | '1GiB'; readonly mib: number } | null
+  readonly numaNodes: number
+  readonly hostDevices: readonly string[]
 }
 
 export type Rule = {

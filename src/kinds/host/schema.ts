@@ -61,7 +61,7 @@ export const host = defineKind({
     bootId: z.string().max(64).default(''),
     /** Named CPU models that it can run; empty: not known. */
     cpuModels: z.array(z.string().max(64)).max(512).default([]),
-    /** Free huge pages, as MiB by page size. */
+    /** Huge pages that it set aside, as MiB by page size. */
     hugePagesMib: z.strictObject({ '2MiB': z.int(), '1GiB': z.int() }).default({ '2MiB': 0, '1GiB': 0 }),
     numaNodes: z.int().default(1),
     /** Devices that it may give to guests: PCI addresses, USB vendor:product. */

@@ -16,7 +16,8 @@ import type { BeforeStep } from '#runtime/reconcile.ts'
 export type HostFacts = Pick<
   HostStatus,
   'architecture' | 'cpus' | 'memoryMib' | 'kernel' | 'hostname' | 'bootId'
->
+> &
+  Partial<Pick<HostStatus, 'hugePagesMib' | 'numaNodes' | 'hostDevices' | 'shareFolders'>>
 
 /** What a guest is told at its first boot: the bytes of a disk with the volume id `cidata`; null: nothing. */
 export type Seeds = { readonly build: (spec: GuestSpec) => Uint8Array | null }

@@ -34,6 +34,23 @@ export const machinesReasons = {
     'The guest is ended before its disks go back',
     '디스크를 되돌리기 전에 게스트를 끝내는 중입니다',
   ),
+  'placement/network': s(
+    'the host cannot carry networks of driver {driver}',
+    '호스트가 {driver} 드라이버 네트워크를 지원하지 않습니다',
+  ),
+  'placement/cpu-model': s(
+    'the host cannot run CPU model {model}',
+    '호스트에서 CPU 모델 {model}을(를) 쓸 수 없습니다',
+  ),
+  'placement/huge-pages': s(
+    'huge pages of {size}: {hasMib} MiB there, {neededMib} needed',
+    '{size} 휴지 페이지: {hasMib} MiB 있음, {neededMib} 필요',
+  ),
+  'placement/numa': s('{has} NUMA nodes there, {needed} needed', 'NUMA 노드 {has}개 있음, {needed}개 필요'),
+  'placement/device': s(
+    'the host does not give away device {device}',
+    '호스트가 장치 {device}을(를) 내주지 않습니다',
+  ),
   'change/at-start': s('a running guest cannot take it', '실행 중인 게스트에는 적용할 수 없습니다'),
   'change/no-hotplug': s('a microvm has no hot-plug', 'microvm은 실행 중 장치 변경을 지원하지 않습니다'),
   'change/cpus-removed': s(
