@@ -12,7 +12,7 @@ import type { Address } from '#drivers/link/http2/address.ts'
 import type { Pace } from '#drivers/link/http2/bounds.ts'
 import { linkClient } from '#drivers/link/http2/client.ts'
 import { openLinkServer, type Http2LinkServer } from '#drivers/link/http2/server.ts'
-import type { AgentDoor, Session } from '#drivers/link/port.ts'
+import type { AgentDoor, Open, Session } from '#drivers/link/port.ts'
 
 /** A wire of one host: everything passes until it is cut or muted. */
 export class Wire {
@@ -77,10 +77,10 @@ export type Lab = {
   close(): Promise<void>
 }
 
-export async function openLab(
-  kind: 'unix' | 'tcp',
-  pace: Pace = { pingMs: 100, silentMs: 400 },
-): Promise<Lab> {
+/** Quick to notice silence, yet with time enough for a greeting on a busy machine. */
+export const quickPace: Pace = { pingMs: 200, silentMs: 2000 }
+
+export async function openLab(kind: 'unix' | 'tcp', pace: Pace = quickPace): Promise<Lab> {
   const folder = mkdtempSync(join(tmpdir(), 'decant-link-'))
   const authority = await x509Certificates(Date.now).ensureAuthority(folder)
   const credentials = await authority.issue({ purpose: 'controller' })
@@ -121,6 +121,9 @@ export async function openLab(
   }
   return lab
 }
+
+/** Any channel; what one is opened for makes no difference to the link. */
+export const anOpen: Open = { open: 'serial', guest: 'g' }
 
 /** A door that keeps what comes and answers little. */
 export function quietDoor(

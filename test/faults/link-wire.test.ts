@@ -111,13 +111,7 @@ test('an upload that ends well arrives whole before its end is told, however slo
   inLab(async (lab) => {
     const { sink, channel } = slowSink()
     await lab.connect(quietDoor('h-1', { open: async () => channel }))
-    const upload = await session(lab).open({
-      open: 'content',
-      image: 'i',
-      bytes: null,
-      offset: 0,
-      total: null,
-    })
+    const upload = await session(lab).open(anOpen)
     for (let n = 0; n < 8; n++) await upload.write(Buffer.alloc(1 << 20))
     upload.end()
     const answer: Uint8Array[] = []
@@ -132,13 +126,7 @@ test('the last bytes are still written when the agent had nothing to say back', 
     await lab.connect(
       quietDoor('h-1', { open: async () => ({ ...channel, write, bytes: (async function* () {})() }) }),
     )
-    const upload = await session(lab).open({
-      open: 'content',
-      image: 'i',
-      bytes: null,
-      offset: 0,
-      total: null,
-    })
+    const upload = await session(lab).open(anOpen)
     await upload.write(Buffer.from('last words'))
     upload.end()
     await until('an end', () => sink.end !== 'none')
@@ -151,13 +139,7 @@ for (const how of ['cut', 'close', 'session', 'silence'] as const) {
       const { sink, channel } = slowSink()
       await lab.connect(quietDoor('h-1', { open: async () => channel }))
       const { wire } = await lab.wire('h-1')
-      const upload = await session(lab).open({
-        open: 'content',
-        image: 'i',
-        bytes: null,
-        offset: 0,
-        total: null,
-      })
+      const upload = await session(lab).open(anOpen)
       for (let n = 0; n < 4; n++) await upload.write(Buffer.alloc(1 << 20))
       if (how === 'cut') wire.cut()
       if (how === 'close') upload.close()
