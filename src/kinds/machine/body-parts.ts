@@ -57,6 +57,9 @@ export function nicsOf(wish: MachineSpec, seen: MachineObserved): GuestNic[] {
   return wish.nics.flatMap((nic, at) => {
     const network = seen.networks[at]
     if (network === null || network === undefined) return []
+    // Without its address it stays as it was told, or does not come yet.
+    if ((seen.addresses[at]?.refusal ?? null) !== null)
+      return seen.guest?.spec.nics.filter(({ id }) => id === nicName(nic, at)) ?? []
     const { driver, isRestricted, mtu, isFiltered } = network.spec
     return [
       {

@@ -71,6 +71,12 @@ export const askOf = (
   architecture: seen.image?.status.architecture || 'any',
   hostLabels: wish.hostLabels,
   datastores: datastoresOf(wish, seen),
+  networkDrivers: [...new Set(seen.networks.flatMap((network) => network?.spec.driver ?? []))],
+  cpuModel: wish.cpuModel === 'auto' || wish.cpuModel === 'baseline' ? null : wish.cpuModel,
+  hugePages:
+    wish.hugePages === 'none' ? null : { size: wish.hugePages, mib: wish.memoryMaxMib ?? wish.memoryMib },
+  numaNodes: wish.numaNodes,
+  hostDevices: wish.hostDevices.map(({ address }) => address),
 })
 
 /** Every datastore that its disks lie in. */
@@ -123,8 +129,8 @@ function planGuestOf(wish: MachineSpec, seen: MachineObserved, host: string): Pl
   const unready = unreadyVolumes(wish, seen).map((volume) => reason('machine/volume-not-ready', { volume }))
   if (guest === null && unready.length > 0) return { steps: [], holds: unready }
   if (guest === null && wish.power === 'off') return settled
-  const refused = seen.addresses.flatMap(({ refusal }) => refusal ?? [])
-  if (refused.length > 0) return { steps: [], holds: refused, againMs: 5_000 }
+  const refused = refusals(seen)
+  if (guest === null && refused.length > 0) return { steps: [], holds: refused, againMs: 5_000 }
   const spec = guestSpecOf(wish, seen)
   const claims = guestClaims(host, spec)
   if (guest === null) return proceed({ do: 'create-guest', host, spec, claims })
@@ -133,22 +139,27 @@ function planGuestOf(wish: MachineSpec, seen: MachineObserved, host: string): Pl
   return proceed({ do: 'update-guest', spec, claims, releases })
 }
 
+/** NICs that have no address yet, or not the one that is wished. */
+const refusals = ({ addresses }: MachineObserved): Hold[] => addresses.flatMap(({ refusal }) => refusal ?? [])
+
 /** Why not everything is as wished, as the guest, its disks and the parts that are to come or go say. */
 function guestHolds(wish: MachineSpec, seen: MachineObserved, guest: GuestDocument): Plan<never> {
   if (seen.hostSilentSince !== null)
     return wait('machine/host-silent', { host: guest.host ?? '', since: seen.hostSilentSince })
   const waiting = waitingFor(guest)
   const unready = unreadyVolumes(wish, seen).map((volume) => reason('machine/volume-not-ready', { volume }))
+  const refused = refusals(seen)
   const ofDisks = [seen.bootVolume, ...seen.disks].flatMap((volume) => volume?.status.holds ?? [])
   const holds: Hold[] = [
     ...guest.status.holds.filter(({ code }) => code !== 'guest/restart-required'),
     ...unready,
+    ...refused,
     ...ofDisks,
     ...(guest.spec.leaving.length > 0 ? [leavingHold(guest)] : []),
     ...(isCrowded(wish, seen) ? [reason('machine/parts-crowded')] : []),
     ...(waiting.length > 0 ? [reason('machine/restart-required', { fields: waiting.join(', ') })] : []),
   ]
-  return { steps: [], holds }
+  return { steps: [], holds, ...(refused.length > 0 ? { againMs: 5_000 } : {}) }
 }
 
 function leavingHold({ spec }: GuestDocument): Hold {

@@ -133,6 +133,11 @@ export class HostAllocations implements Allocations {
       freeMib: status.memoryMib - spec.reserveMib - memoryMib,
       totalMib: status.memoryMib,
       datastores: this.#reached(name),
+      networkDrivers: status.networkDrivers,
+      cpuModels: status.cpuModels,
+      hugePagesMib: status.hugePagesMib,
+      numaNodes: status.numaNodes,
+      hostDevices: status.hostDevices,
     }
   }
 
