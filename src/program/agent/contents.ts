@@ -61,7 +61,8 @@ export function giveOut(ports: AgentPorts, wishes: Wishes, open: ExportOpen): By
   now.count += 1
   const [near, far] = joined()
   const stop = new AbortController()
-  void watched(near, stop)
+  // Nobody who has gone is owed a word.
+  watched(near, stop).catch(() => {})
   void answered(near, open.ids[0] ?? '', () =>
     poured(ports, wishes, { open, near, signal: stop.signal }),
   ).finally(() => (now.count -= 1))
@@ -147,12 +148,13 @@ async function checkUnused(ports: AgentPorts, wishes: Wishes, volumes: readonly 
 async function answered(near: ByteChannel, id: string, act: () => Promise<void>) {
   try {
     await act()
-    near.end()
   } catch (fault) {
     const problem = fault instanceof Problem ? fault : new Problem('bug', { id }, { cause: fault })
     await near.write(line({ ok: false, problem: problemDocument(problem) })).catch(() => {})
-    near.end()
   }
+  near.end()
+  // Whoever still sends hears that nothing more is taken.
+  near.close()
 }
 
 const line = (words: object) => new TextEncoder().encode(`${JSON.stringify(words)}\n`)
