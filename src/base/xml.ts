@@ -27,6 +27,8 @@ export type XmlBounds = { readonly chars: number; readonly depth: number; readon
 
 const usual: XmlBounds = { chars: 1_048_576, depth: 32, elements: 20_000 }
 
+const pieceChars = 65_536
+
 /** The root element, or why the text is refused. */
 export function xmlFrom(text: string, bounds: XmlBounds = usual): XmlElement | { readonly why: string } {
   if (text.length > bounds.chars) return { why: `the XML is longer than ${bounds.chars} characters` }
@@ -61,8 +63,10 @@ export function xmlFrom(text: string, bounds: XmlBounds = usual): XmlElement | {
     else outer.children.push(element)
   })
   // In pieces: after the first fault nothing more is read.
-  for (let at = 0; at < text.length && why === undefined; at += 65_536)
-    parser.write(text.slice(at, at + 65_536))
+  for (let at = 0; at < text.length; at += pieceChars) {
+    parser.write(text.slice(at, at + pieceChars))
+    if (why !== undefined) break
+  }
   if (why === undefined) parser.close()
   if (why !== undefined) return { why }
   return root ?? { why: 'the XML is empty' }

@@ -25,10 +25,10 @@ export function jailed(argv: readonly string[], { reads, writes, cpuSeconds, fil
   const bounds = [`--cpu=${cpuSeconds}`, `--as=${memoryBytes}`, `--fsize=${fileBytes}`, '--core=0']
   const files = reads.flatMap((path, index) => ['--ro-bind', path, `/in${index}`])
   const out = writes === undefined ? [] : ['--bind', writes, '/out']
-  return [
-    ...[unshared, powers(), tied, programs, links, files, out].flat(),
-    ...['--chdir', '/', '--', 'prlimit', ...bounds, ...(isRoot() ? dropped : []), ...argv],
-  ]
+  const drop = isRoot() ? dropped : []
+  return [unshared, powers(), tied, programs, links, files, out]
+    .flat()
+    .concat(['--chdir', '/', '--', 'prlimit'], bounds, drop, argv)
 }
 
 const words = (text: string) => text.split(' ')

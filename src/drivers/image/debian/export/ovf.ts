@@ -143,26 +143,8 @@ function hardware(
           ResourceSubType: 'AHCI',
           ResourceType: 20,
         }),
-    ...files.map((_, index) =>
-      item({
-        AddressOnParent: index,
-        ElementName: `Disk ${index + 1}`,
-        HostResource: `ovf:/disk/disk${index + 1}`,
-        InstanceID: firstDisk + index,
-        Parent: controller,
-        ResourceType: 17,
-      }),
-    ),
-    ...nics.map(({ model }, index) =>
-      item({
-        AutomaticAllocation: 'true',
-        Connection: network,
-        ElementName: `Network adapter ${index + 1}`,
-        InstanceID: firstNic + index,
-        ResourceSubType: models[model] ?? 'E1000',
-        ResourceType: 10,
-      }),
-    ),
+    ...diskItems(files),
+    ...nicItems(nics),
     ...(firmware === 'uefi'
       ? [
           {
@@ -173,6 +155,30 @@ function hardware(
       : []),
   ])
 }
+
+const diskItems = (files: readonly OvfFile[]) =>
+  files.map((_, index) =>
+    item({
+      AddressOnParent: index,
+      ElementName: `Disk ${index + 1}`,
+      HostResource: `ovf:/disk/disk${index + 1}`,
+      InstanceID: firstDisk + index,
+      Parent: controller,
+      ResourceType: 17,
+    }),
+  )
+
+const nicItems = (nics: Appliance['nics']) =>
+  nics.map(({ model }, index) =>
+    item({
+      AutomaticAllocation: 'true',
+      Connection: network,
+      ElementName: `Network adapter ${index + 1}`,
+      InstanceID: firstNic + index,
+      ResourceSubType: models[model] ?? 'E1000',
+      ResourceType: 10,
+    }),
+  )
 
 /** What other products have as well; they have no virtio. */
 const models: Readonly<Record<string, string>> = { e1000e: 'E1000e', vmxnet3: 'VmxNet3', rtl8139: 'PCNet32' }

@@ -75,7 +75,7 @@ function applianceOf(root: XmlElement, system: XmlElement, { items, disks }: Har
     cpus: clamp(quantityOf(ofKind(items, resource.cpu)[0]), 1, limits.vcpusPerMachine),
     memoryMib: clamp(memoryMib(ofKind(items, resource.memory)[0]), 0, limits.memoryMibPerMachine),
     firmware: firmware === undefined ? '' : firmware.attributes.get('value') === 'efi' ? 'uefi' : 'bios',
-    disks: disks.map(({ isPacked: _, ...disk }) => disk),
+    disks: disks.map(({ member, capacityBytes, bus }) => ({ member, capacityBytes, bus })),
     nics: ofKind(items, resource.nic)
       .slice(0, mostNics)
       .map((item) => ({
@@ -122,15 +122,15 @@ function disksOf(
     return { why: 'one of its disks stands on another' }
   const found = described.map((disk) => ({
     id: disk.attributes.get('diskId') ?? '',
-    ...diskOf(disk, files, items),
+    disk: diskOf(disk, files, items),
   }))
-  const far = found.find(({ member }) => /[/\\:]/.test(member))
+  const far = found.find(({ disk }) => /[/\\:]/.test(disk.member))
   if (far !== undefined) return { why: 'one of its disks lies outside the archive' }
   const order = ofKind(items, resource.disk).map(
     (item) => /disk\/(.+)$/.exec(textOf(item, 'HostResource'))?.[1],
   )
   const placeOf = (id: string) => (order.includes(id) ? order.indexOf(id) : order.length)
-  return found.toSorted((a, b) => placeOf(a.id) - placeOf(b.id)).map(({ id: _, ...disk }) => disk)
+  return found.toSorted((a, b) => placeOf(a.id) - placeOf(b.id)).map(({ disk }) => disk)
 }
 
 function diskOf(
