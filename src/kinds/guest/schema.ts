@@ -119,6 +119,8 @@ export const guest = defineKind({
         /** The bounds within which it can grow while it runs. */
         cpusMax: z.int().optional(),
         memoryMaxMib: z.int().optional(),
+        /** The memory that it was begun with; what came above it can go again. */
+        memoryMinMib: z.int().optional(),
         /** The shape that it was begun with; absent where the agent did not say. */
         shape: GuestShape.optional(),
       })

@@ -26,7 +26,7 @@ export type Wished = Pick<
 >
 export type Running = Pick<
   NonNullable<GuestStatus['running']>,
-  'cpus' | 'memoryMib' | 'machineType' | 'cpusMax' | 'memoryMaxMib'
+  'cpus' | 'memoryMib' | 'machineType' | 'cpusMax' | 'memoryMaxMib' | 'memoryMinMib'
 >
 
 type Judged = Pick<Change, 'when' | 'why'>
@@ -84,10 +84,12 @@ export function judgeCpus(wanted: number, { machineType, cpus, cpusMax }: Runnin
   return wanted <= most ? live : restart(reason('change/cpus-most', { most }))
 }
 
-export function judgeMemory(wanted: number, { machineType, memoryMib, memoryMaxMib }: Running): Judged {
+/** What it was begun with stays; what came above it goes as far as the guest lets go. */
+export function judgeMemory(wanted: number, running: Running): Judged {
+  const { machineType, memoryMib, memoryMaxMib, memoryMinMib } = running
   if (wanted === memoryMib) return live
   if (machineType === 'microvm') return noHotplug
-  if (wanted < memoryMib) return restart(reason('change/memory-removed'))
+  if (wanted < (memoryMinMib ?? memoryMib)) return restart(reason('change/memory-removed'))
   const most = memoryMaxMib ?? memoryMib
   return wanted <= most ? live : restart(reason('change/memory-most', { most }))
 }

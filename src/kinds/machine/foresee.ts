@@ -142,6 +142,7 @@ const begunWith = ({ cpus, memoryMib, machineType, shape, disks }: GuestSpec) =>
   shape,
   cpusMax: shape.cpusMax ?? cpus,
   memoryMaxMib: shape.memoryMaxMib ?? memoryMib,
+  memoryMinMib: memoryMib,
   disks: disks.map(({ volume }) => volume),
 })
 

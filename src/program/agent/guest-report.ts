@@ -70,7 +70,7 @@ function runningOf({ running }: Sight, record: GuestRecord): GuestStatus['runnin
     memoryMaxMib,
     disks: disks.slice(0, limits.disksPerMachine),
     plugs: plugs.slice(0, limits.nicsPerMachine),
-    ...(record.begun === null ? {} : { shape: record.begun.shape }),
+    ...(record.begun === null ? {} : { shape: record.begun.shape, memoryMinMib: record.begun.memoryMib }),
   }
 }
 

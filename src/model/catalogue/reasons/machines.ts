@@ -62,8 +62,8 @@ export const machinesReasons = {
     '최대 CPU {most}개까지 늘리도록 시작되었습니다',
   ),
   'change/memory-removed': s(
-    'memory cannot be taken out of a running guest; its balloon can lower what it uses',
-    '실행 중인 게스트에서 메모리를 뺄 수 없습니다. 벌룬으로 사용량을 줄일 수 있습니다',
+    'memory that a guest was started with cannot be taken out while it runs; its balloon can lower what it uses',
+    '시작할 때 준 메모리는 실행 중에 뺄 수 없습니다. 벌룬으로 사용량을 줄일 수 있습니다',
   ),
   'change/memory-most': s(
     'it was started to grow to {most} MiB at most',

@@ -58,8 +58,8 @@ export const changesSteps = {
     '재시작 후: {field} (최대 {most}개까지 늘리도록 시작됨)',
   ),
   'change/memory-removed': s(
-    'After a restart: {field}, because memory cannot be taken out of a running guest',
-    '재시작 후: {field} (실행 중인 게스트에서 메모리를 뺄 수 없음)',
+    'After a restart: {field}, because memory that it was started with cannot be taken out while it runs',
+    '재시작 후: {field} (시작할 때 준 메모리는 실행 중에 뺄 수 없음)',
   ),
   'change/memory-most': s(
     'After a restart: {field}, because it was started to grow to {most} MiB at most',
