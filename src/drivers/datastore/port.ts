@@ -7,6 +7,8 @@ export type VolumeSight = {
   readonly state: 'absent' | 'creating' | 'ready'
   readonly sizeBytes: number
   readonly storedBytes: number
+  /** Its top; null while there is none. */
+  readonly file: string | null
   /** Files beneath its top that are volumes', its own or another's; images are not counted. */
   readonly layers: number
   /** Snapshots whose layer it keeps. */
@@ -140,8 +142,8 @@ export interface Datastore {
   merged(volume: string, merge: VolumeMerge): Promise<void>
   /** All content has come. */
   arrived(volume: string): Promise<void>
-  /** Keeps what is written as a snapshot's memory: it appears whole or not at all. */
-  writeMemory(snapshot: string, content: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<number>
+  /** Where a snapshot's memory is to appear, whole and at once; a piece beside it, `.part`, goes at a restart. */
+  memoryPlace(snapshot: string): Promise<string>
   /** File of a snapshot's memory and its size; null when there is none. */
   memory(snapshot: string): Promise<{ readonly file: string; readonly bytes: number } | null>
   removeMemory(snapshot: string): Promise<void>

@@ -26,10 +26,13 @@ export interface LiveLayers {
     report: Progress,
     signal: AbortSignal,
   ): Promise<void>
-  /** Copies a disk to another file while the guest writes, then goes on there. The old file is left. */
+  /**
+   * Copies a disk to another file while the guest writes, then goes on there. The old file is left. `ready` is awaited
+   * when both hold the same and each write goes to both, before the guest goes over.
+   */
   mirror(
     id: string,
-    wish: { readonly disk: string; readonly target: DiskFile },
+    wish: { readonly disk: string; readonly target: DiskFile; readonly ready?: () => Promise<void> },
     report: Progress,
     signal: AbortSignal,
   ): Promise<void>

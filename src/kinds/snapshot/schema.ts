@@ -43,6 +43,9 @@ export const snapshot = defineKind({
     takenAtMs: z.number().nullable().default(null),
     /** Name of the snapshot that the machine stood on when this was taken; null: none. */
     parent: z.string().max(127).nullable().default(null),
+    /** Id of that machine, and how often it had gone back to a snapshot when this one was wished; set by the controller. */
+    machine: z.string().max(36).nullable().default(null),
+    reverts: z.int().default(0),
     isFrozen: z.boolean().default(false),
     memoryBytes: z.number().default(0),
     layers: z.array(Layer).max(limits.disksPerMachine).default([]),

@@ -2,7 +2,7 @@
 
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { test } from 'node:test'
-import { reason } from '#model/plan.ts'
+import { reason, type Hold } from '#model/plan.ts'
 import { planVolume, volumeState, type VolumeObserved, type VolumeStep } from './plan.ts'
 import { volume, type VolumeSpec } from './schema.ts'
 
@@ -12,11 +12,23 @@ const seen: VolumeObserved = {
   isDeleting: false,
   state: 'ready',
   sizeBytes: 8 * mib,
-  isImageReady: true,
+  sourceHold: null,
   isDatastoreReady: true,
   isInUse: false,
+  user: null,
   isHeld: false,
+  hasKey: true,
+  layers: 0,
+  snapshots: [],
+  isSnapshotUnderWay: false,
+  merge: null,
+  revert: null,
+  revertedAt: 0,
+  elsewhere: null,
+  isArriving: false,
+  growsWithGuest: false,
 }
+const noSource: Hold = reason('volume/image-not-ready', { image: 'starter' })
 const either = [false, true]
 const sizesMib = [4, 8, 16]
 const wishes = [undefined, ...sizesMib].map((sizeMib): VolumeSpec =>
@@ -26,14 +38,15 @@ const wishes = [undefined, ...sizesMib].map((sizeMib): VolumeSpec =>
 const everyState: readonly VolumeObserved[] = either.flatMap((isDeleting) =>
   (['absent', 'creating', 'ready'] as const).flatMap((state) =>
     sizesMib.flatMap((size) =>
-      either.flatMap((isImageReady) =>
+      [null, noSource].flatMap((sourceHold) =>
         either.flatMap((isDatastoreReady) =>
           either.flatMap((isInUse) =>
             either.map((isHeld) => ({
+              ...seen,
               isDeleting,
               state,
               sizeBytes: size * mib,
-              isImageReady,
+              sourceHold,
               isDatastoreReady,
               isInUse,
               isHeld,
@@ -65,8 +78,8 @@ test('nothing is done to a datastore that is not ready', () => {
 })
 
 test('content is created only where there is none yet and its image is there', () => {
-  everyStep((step, { state, isImageReady, isDeleting }) => {
-    if (step.do === 'create') ok(state !== 'ready' && isImageReady && !isDeleting)
+  everyStep((step, { state, sourceHold, isDeleting }) => {
+    if (step.do === 'create') ok(state !== 'ready' && sourceHold === null && !isDeleting)
   })
 })
 
@@ -105,7 +118,7 @@ function checkSettles(spec: VolumeSpec, first: VolumeObserved) {
   let now: VolumeObserved = {
     ...first,
     isDatastoreReady: true,
-    isImageReady: true,
+    sourceHold: null,
     isInUse: false,
     isHeld: false,
   }
@@ -118,7 +131,9 @@ function checkSettles(spec: VolumeSpec, first: VolumeObserved) {
 
 function after(now: VolumeObserved, step: VolumeStep): VolumeObserved {
   if (step.do === 'remove') return { ...now, state: 'absent' }
-  return { ...now, state: 'ready', sizeBytes: step.sizeBytes ?? now.sizeBytes }
+  if (step.do === 'create' || step.do === 'grow')
+    return { ...now, state: 'ready', sizeBytes: step.sizeBytes ?? now.sizeBytes }
+  return now
 }
 
 test('people are told that it is gone only when nothing is left, and never that a whole one has failed', () => {
@@ -131,4 +146,38 @@ test('people are told that it is gone only when nothing is left, and never that 
     )
     equal(volumeState(state, failed) === 'ready', state.state === 'ready')
   }
+})
+
+const merge = { into: '/v/top', gone: '/v/layer', base: null, isTop: true }
+const user = { guest: 'g', disk: 'disk0', file: '/v/top', isHere: true }
+const doing = (observed: Partial<VolumeObserved>) =>
+  planVolume(wish, { ...seen, ...observed }).steps.map((step) => step.do)
+
+test('what is merged into a top that a guest writes to is merged by that guest (I-01)', () => {
+  deepEqual(doing({ merge }), ['merge'])
+  deepEqual(doing({ merge, isInUse: true, user }), ['merge-live'])
+  deepEqual(doing({ merge, isInUse: true, user: { ...user, file: '/v/older' } }), [])
+  deepEqual(doing({ merge: { ...merge, isTop: false }, isInUse: true, user }), ['merge'])
+  deepEqual(doing({ merge, isSnapshotUnderWay: true }), [])
+})
+
+test('a volume goes back only while nobody has it open, once for each count (I-29)', () => {
+  const revert = { snapshot: 's', name: 'before', at: 2 }
+  deepEqual(doing({ revert, snapshots: ['s'] }), ['revert'])
+  deepEqual(doing({ revert, snapshots: ['s'], revertedAt: 2 }), [])
+  deepEqual(doing({ revert, snapshots: ['s'], isInUse: true }), [])
+  deepEqual(codes(wish, { ...seen, revert, snapshots: [] }), ['volume/snapshot-missing'])
+})
+
+test('the old content goes only when the new one is whole and nobody has the old one open (I-29)', () => {
+  const old = { elsewhere: 'other' }
+  deepEqual(doing({ ...old, state: 'absent' }), ['copy'])
+  deepEqual(doing({ ...old, state: 'creating', isArriving: true }), ['discard'])
+  deepEqual(doing({ ...old, state: 'ready' }), ['remove-old'])
+  const onOld = { isInUse: true, user: { ...user, isHere: false } }
+  for (const state of ['absent', 'ready'] as const) deepEqual(doing({ ...old, ...onOld, state }), ['mirror'])
+  deepEqual(doing({ ...old, isInUse: true, user }), ['remove-old'])
+  deepEqual(codes(wish, { ...seen, ...old, state: 'absent', snapshots: ['s'] }), [
+    'volume/move-has-snapshots',
+  ])
 })

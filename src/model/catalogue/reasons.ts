@@ -167,6 +167,60 @@ export const reasons = {
     'The volume grows when its machine is stopped',
     '볼륨은 머신이 멈췄을 때 늘어납니다',
   ),
+  'volume/grows-with-guest': s('Its running guest makes it larger', '실행 중인 게스트가 볼륨을 늘립니다'),
+  'volume/encrypted-needs-qcow2': s(
+    'Only a qcow2 volume can be encrypted',
+    'qcow2 볼륨만 암호화할 수 있습니다',
+  ),
+  'volume/no-key': s('The key of the volume has not come yet', '볼륨의 키가 아직 오지 않았습니다'),
+  'volume/snapshot-missing': s(
+    'The volume has nothing of snapshot {snapshot}',
+    '볼륨에 스냅샷 {snapshot}의 내용이 없습니다',
+  ),
+  'volume/snapshot-not-ready': s(
+    'Snapshot {snapshot} is not ready yet',
+    '스냅샷 {snapshot}이(가) 아직 준비되지 않았습니다',
+  ),
+  'volume/merge-waits': s(
+    'A deleted layer is merged once its guest goes on with the newest one',
+    '게스트가 최신 레이어로 넘어가면 삭제된 레이어를 병합합니다',
+  ),
+  'volume/move-has-snapshots': s(
+    'A volume moves to another datastore only without snapshots',
+    '스냅샷이 없는 볼륨만 다른 데이터스토어로 옮길 수 있습니다',
+  ),
+  'snapshot/another': s(
+    'Snapshot {snapshot} of the machine comes first',
+    '이 머신의 스냅샷 {snapshot}을(를) 먼저 처리합니다',
+  ),
+  'snapshot/volume-not-ready': s('Volume {volume} is not ready', '볼륨 {volume}이(가) 준비되지 않았습니다'),
+  'snapshot/no-disks': s('The machine has no disk yet', '머신에 아직 디스크가 없습니다'),
+  'snapshot/no-machine': s('There is no machine {machine}', '머신 {machine}이(가) 없습니다'),
+  'snapshot/too-deep': s(
+    'Volume {volume} already has {limit} layers; delete a snapshot first',
+    '볼륨 {volume}에 이미 레이어가 {limit}개 있습니다. 먼저 스냅샷을 삭제하십시오',
+  ),
+  'snapshot/guest-busy': s('The guest is starting or ending', '게스트가 시작되거나 끝나는 중입니다'),
+  'snapshot/not-running': s(
+    'Memory can be kept only while the machine runs',
+    '머신이 실행 중일 때만 메모리를 저장할 수 있습니다',
+  ),
+  'snapshot/no-agent': s(
+    'The guest agent does not answer, and without it nothing is frozen',
+    '게스트 에이전트가 응답하지 않아 파일 시스템을 멈출 수 없습니다',
+  ),
+  'snapshot/memory-lost': s(
+    'The memory of its moment could not be written to the end',
+    '그 순간의 메모리를 끝까지 기록하지 못했습니다',
+  ),
+  'datastore/filling': s(
+    'Datastore {datastore} is {percent} % full',
+    '데이터스토어 {datastore}이(가) {percent}% 찼습니다',
+  ),
+  'datastore/overcommitted': s(
+    'Its volumes may grow to {promisedMib} MiB, more than {limitMib} MiB',
+    '볼륨이 {promisedMib} MiB까지 커질 수 있어 한도 {limitMib} MiB를 넘습니다',
+  ),
   'image/waiting-for-content': s('Waiting for the content to be uploaded', '내용 업로드를 기다립니다'),
   'image/uploading': s('The content is being uploaded', '내용을 업로드하는 중입니다'),
   'image/building': s('The image is being built', '이미지를 만드는 중입니다'),

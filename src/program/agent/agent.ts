@@ -21,7 +21,9 @@ import { HostNets, networkKinds } from './networks.ts'
 import { AgentReports } from './reports.ts'
 import { Sampler } from './samples.ts'
 import { imageReconciler } from './images.ts'
-import { reportDatastore, volumeReconciler } from './storage.ts'
+import { snapshotReconciler } from './snapshots.ts'
+import { reportDatastore } from './storage.ts'
+import { volumeReconciler } from './volumes.ts'
 import { Wishes } from './wishes.ts'
 import { Workshop } from './workshop.ts'
 import type { AgentOptions, AgentPorts } from './world.ts'
@@ -60,7 +62,7 @@ export async function runAgent(ports: AgentPorts, options: AgentOptions): Promis
   const parts = assemble(ports, abort.signal)
   const { wishes, queues, workshop } = parts
   const unwatch = ports.hypervisor.onChange((id) => wakeGuest(parts, id))
-  for (const kind of ['image', 'volume', 'guest'] as const) {
+  for (const kind of ['image', 'volume', 'guest', 'snapshot'] as const) {
     for (const { document } of wishes.of(kind)) queues[kind].wake(document.id)
   }
   parts.nets.begin()
@@ -107,15 +109,21 @@ function assemble(ports: AgentPorts, signal: AbortSignal): Parts {
     sampler: new Sampler(ports),
     nets: new HostNets(ports, wishes),
   }
-  const parts: Parts = { ...on, queues: queuesOf(ports, { ...on, signal }) }
+  const parts: Parts = { ...on, queues: queuesOf(ports, { ...on, signal, wake }) }
   return parts
 }
 
-function queuesOf(ports: AgentPorts, on: Omit<Parts, 'queues'> & { readonly signal: AbortSignal }) {
+type Around = Omit<Parts, 'queues'> & {
+  readonly signal: AbortSignal
+  readonly wake: (kind: string, id: string) => void
+}
+
+function queuesOf(ports: AgentPorts, on: Around) {
   return {
     guest: queueOf(ports, on.wishes, guestReconciler({ ...ports, network: on.nets }, on)),
     volume: queueOf(ports, on.wishes, volumeReconciler(ports, on)),
     image: queueOf(ports, on.wishes, imageReconciler(ports, on)),
+    snapshot: queueOf(ports, on.wishes, snapshotReconciler(ports, on)),
     nets: on.nets.queue,
     datastore: new WorkQueue({
       clock: ports.clock,
@@ -147,6 +155,9 @@ function queueOf<Seen, Step extends { readonly do: string }, Status>(
   })
 }
 
+const looped = ['guest', 'volume', 'image', 'snapshot', 'datastore'] as const
+const isLooped = (kind: string): kind is (typeof looped)[number] => looped.some((each) => each === kind)
+
 /** Wakes the loop of what changed, and of those that wait for it. */
 function wakeFor({ wishes, queues }: Parts, kind: string, id: string) {
   if (kind === 'guest' || networkKinds.some((each) => each === kind)) queues.nets.wake('host')
@@ -154,7 +165,7 @@ function wakeFor({ wishes, queues }: Parts, kind: string, id: string) {
     for (const { document } of wishes.of('guest'))
       if ((document.spec as GuestSpec).nics.some(({ network }) => network === id))
         queues.guest.wake(document.id)
-  if (kind === 'guest' || kind === 'volume' || kind === 'image' || kind === 'datastore') queues[kind].wake(id)
+  if (isLooped(kind)) queues[kind].wake(id)
   if (kind === 'image')
     for (const { document } of wishes.of('volume'))
       if (document.resolved?.image === id) queues.volume.wake(document.id)
@@ -165,6 +176,8 @@ function wakeGuest({ wishes, queues }: Parts, id: string) {
   queues.guest.wake(id)
   const disks = (wishes.get('guest', id)?.document.spec.disks ?? []) as GuestSpec['disks']
   for (const { volume } of disks) queues.volume.wake(volume)
+  for (const { document } of wishes.of('snapshot'))
+    if (document.resolved?.guest === id) queues.snapshot.wake(document.id)
 }
 
 async function keepConnected(ports: AgentPorts, options: AgentOptions, parts: Parts, signal: AbortSignal) {
@@ -225,7 +238,7 @@ async function takeDown(
       // A controller that was restored from a backup may know less than it once received.
       reports.forgetSaid()
       void reportHost(ports, options, { reports, nets })
-      for (const kind of ['datastore', 'image', 'volume', 'guest'] as const)
+      for (const kind of ['datastore', 'image', 'volume', 'guest', 'snapshot'] as const)
         for (const { document } of wishes.of(kind)) queues[kind].wake(document.id)
       return
     case 'sync':

@@ -7,6 +7,7 @@ import type { Body, DiskFile, Plug } from '#drivers/hypervisor/port.ts'
 import type { GuestRecord } from '#kinds/guest/plan.ts'
 import type { GuestSpec } from '#kinds/guest/schema.ts'
 import { keysOf } from './keys.ts'
+import { lyingIn } from './volumes.ts'
 import type { Wishes } from './wishes.ts'
 import type { AgentPorts } from './world.ts'
 
@@ -46,7 +47,9 @@ export async function prepareDisk({ ports, wishes, id, spec }: Prepared, name: s
   if (disk === undefined) throw new Problem('bug', { id: name })
   const { isReadOnly, bus, cache, io, discard, iops, mibPerSecond } = disk
   const uid = await ports.hypervisor.uidOf(id)
-  const chain = await reached(ports, disk.datastore).open(disk.volume, uid)
+  // While it moves to another datastore it is opened from where it is whole.
+  const lies = await lyingIn(ports, wishes, disk.volume, disk.datastore)
+  const chain = await reached(ports, lies ?? disk.datastore).open(disk.volume, uid)
   const how = { id: name, isReadOnly, bus, cache, io, discard, iops, mibPerSecond }
   return { ...chain, ...how, keys: keysOf(wishes, disk.volume) }
 }

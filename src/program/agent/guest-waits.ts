@@ -6,6 +6,7 @@ import type { GuestSpec } from '#kinds/guest/schema.ts'
 import type { Sight } from '#drivers/hypervisor/port.ts'
 import { memoryFileOf } from './guest-body.ts'
 import type { GuestRecords } from './guest-records.ts'
+import { lyingIn } from './volumes.ts'
 import type { Wishes } from './wishes.ts'
 import type { AgentPorts } from './world.ts'
 
@@ -51,7 +52,8 @@ async function startWaits({ ports }: On, spec: GuestSpec): Promise<Record<string
 
 async function diskWait({ ports, wishes, records }: On, id: string, disk: GuestDisk): Promise<Hold | null> {
   const { volume, volumeName, datastore, isReadOnly } = disk
-  const sight = await ports.datastore(datastore)?.observe(volume)
+  const lies = await lyingIn(ports, wishes, volume, datastore)
+  const sight = await ports.datastore(lies ?? datastore)?.observe(volume)
   if (sight?.state !== 'ready') return reason('guest/volume-not-ready', { volume: volumeName })
   const wishedMib = wishes.get('volume', volume)?.document.spec.sizeMib
   if (typeof wishedMib === 'number' && wishedMib * 2 ** 20 > sight.sizeBytes)

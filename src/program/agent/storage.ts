@@ -1,15 +1,11 @@
-/** The loops of volumes and datastores on a host. */
+/** What the loops of volumes, images, snapshots and datastores on a host share; the room in each datastore. */
 
 import type { Json } from '#base/json.ts'
 import { reason } from '#model/plan.ts'
 import { Problem, story } from '#model/problem.ts'
 import type { Datastore } from '#drivers/datastore/port.ts'
 import { datastore as datastoreKind, type DatastoreStatus } from '#kinds/datastore/schema.ts'
-import { volumeHands } from '#kinds/volume/execute.ts'
-import { planVolume, volumeState, type VolumeObserved, type VolumeStep } from '#kinds/volume/plan.ts'
-import { volume as volumeKind, type VolumeSpec, type VolumeStatus } from '#kinds/volume/schema.ts'
 import type { GuestSpec } from '#kinds/guest/schema.ts'
-import type { Reconciler } from '#runtime/reconcile.ts'
 import type { AgentReports } from './reports.ts'
 import type { Wish, Wishes } from './wishes.ts'
 import type { AgentPorts } from './world.ts'
@@ -22,76 +18,18 @@ export type With = {
   readonly workshop: Workshop
 }
 
-type VolumeSeen = {
-  readonly id: string
-  readonly wish: Wish
-  readonly spec: VolumeSpec
-  readonly datastore: Datastore | undefined
-  readonly observed: VolumeObserved
-  readonly storedBytes: number
-}
-
-export function volumeReconciler(
-  ports: AgentPorts,
-  on: With,
-): Reconciler<VolumeSeen, VolumeStep, VolumeStatus> {
-  return {
-    name: 'volume',
-    observe: async (id) => {
-      const wish = on.wishes.get('volume', id)
-      return wish === undefined ? undefined : await observeVolume(ports, on.wishes, id, wish)
-    },
-    plan: ({ wish, spec, observed }) =>
-      wish.isClaimed ? planVolume(spec, observed) : { steps: [], holds: [reason('guest/unclaimed')] },
-    report: ({ observed, storedBytes }, plan) => ({
-      ...volumeKind.status.parse({}),
-      holds: [...plan.holds],
-      state: volumeState(observed, plan.holds),
-      sizeBytes: observed.sizeBytes,
-      storedBytes,
-    }),
-    hands: ({ id, spec, wish, datastore }) =>
-      volumeHands(id, {
-        datastore: datastore as Datastore,
-        format: spec.format,
-        image: wish.document.resolved?.image ?? null,
-        signal: on.signal,
-      }),
-    tell: async ({ id, wish }, status) => on.reports.report(reportOf('volume', id, wish, status as never)),
-  }
-}
-
 export const reportOf = (kind: string, id: string, wish: Wish, status: Json) => ({
   kind,
   id,
   generation: wish.document.generation,
   status,
-  ...(wish.isClaimed ? {} : { document: wish.document as unknown as Json }),
+  ...(wish.isClaimed ? {} : { document: withoutKeys(wish) }),
 })
 
-async function observeVolume(ports: AgentPorts, wishes: Wishes, id: string, wish: Wish): Promise<VolumeSeen> {
-  const spec = volumeKind.spec.parse(wish.document.spec)
-  const datastore = ports.datastore(spec.datastore)
-  const sight = await datastore?.observe(id)
-  const image = wish.document.resolved?.image ?? null
-  const isImageReady =
-    spec.image === null || (image !== null && (await datastore?.observeImage(image))?.state === 'ready')
-  return {
-    id,
-    wish,
-    spec,
-    datastore,
-    storedBytes: sight?.storedBytes ?? 0,
-    observed: {
-      isDeleting: wish.document.deletingAtMs !== null,
-      state: sight?.state ?? 'absent',
-      sizeBytes: sight?.sizeBytes ?? 0,
-      isImageReady,
-      isDatastoreReady: datastore !== undefined,
-      isInUse: await isInUse(ports, wishes, id),
-      isHeld: guestsWith(wishes, id).some(({ document }) => document.spec.power !== 'gone'),
-    },
-  }
+/** Keys are never told; what they were sealed into may be, for only the controller can open it. */
+function withoutKeys({ document }: Wish): Json {
+  const { keys: _, ...rest } = document as Wish['document'] & { readonly keys?: unknown }
+  return rest as unknown as Json
 }
 
 /** Whether a process on this host has the volume open. */

@@ -10,6 +10,10 @@ import type { Notebook } from '#drivers/notebook/port.ts'
 
 export type Wished = Document<Record<string, unknown>> & {
   readonly resolved?: Readonly<Record<string, string | null>>
+  /** Keys by name: secrets that never leave this host. */
+  readonly keys?: unknown
+  /** The same, sealed by the controller for itself. */
+  readonly sealed?: unknown
   /** Who is on a network or in a group, as the controller counted them. */
   readonly census?: unknown
 }
@@ -67,7 +71,7 @@ export class Wishes {
   async drop(kind: string, id: string): Promise<void> {
     await this.#inTurn(`${kind}/${id}`, async () => {
       if (!this.isOver(kind, id)) return
-      const notes = kind === 'guest' ? [`guest/${id}`, `ports/${id}`] : []
+      const notes = notesOf(kind, id)
       for (const key of [...notes, `wish/${kind}/${id}`]) await this.#notebook.remove(key)
       this.#wishes.delete(`${kind}/${id}`)
       this.#over.delete(`${kind}/${id}`)
@@ -89,7 +93,7 @@ export class Wishes {
     // but then it has first said that it does not know the document.
     if (before !== undefined && before.isClaimed && before.revision >= revision) return
     this.#over.delete(keyOf(document))
-    await this.#keep({ revision, isClaimed: true, document })
+    await this.#keep({ revision, isClaimed: true, document: withKeys(document, before?.document) })
   }
 
   async #unclaim(kind: string, id: string) {
@@ -118,9 +122,19 @@ export class Wishes {
   }
 }
 
+const notesOf = (kind: string, id: string) =>
+  kind === 'guest' ? [`guest/${id}`, `ports/${id}`] : kind === 'snapshot' ? [`snapshot/${id}`] : []
+
 /** Whether being forgotten is the end, not a stray: the last wish was to be gone, or there is nothing to lose. */
 const isOver = ({ kind, deletingAtMs, spec }: Wished) =>
   deletingAtMs !== null || spec.power === 'gone' || kind === 'datastore'
+
+/** A store that was lost knows no keys any more; what opens a volume is not forgotten for that (I-22). */
+const withKeys = (document: Wished, before: Wished | undefined): Wished => ({
+  ...(before?.keys === undefined ? {} : { keys: before.keys }),
+  ...(before?.sealed === undefined ? {} : { sealed: before.sealed }),
+  ...document,
+})
 
 const keyOf = ({ kind, id }: Wished) => `${kind}/${id}`
 

@@ -16,7 +16,7 @@ import { Problem } from '#model/problem.ts'
 import { failed, freeBytesOf, translated } from './failure.ts'
 import { dropLanding, dropUnborne, landingOf, prepareContents, shareContent } from './content.ts'
 import { fillImage, imageRecord, imageSight, sealedFiles } from './image.ts'
-import { memoryOf, receiveMemory } from './memory.ts'
+import { dropUnfinished, memoryOf, memoryPlaceOf } from './memory.ts'
 import { isId, Place } from './place.ts'
 import type { ImageFacts, ImageRecord } from './record.ts'
 import { absentVolume, Volumes } from './volumes.ts'
@@ -61,7 +61,10 @@ class Directory implements Datastore {
   }
 
   load() {
-    return this.#attempt(() => this.#volumes.graph.load())
+    return this.#attempt(async () => {
+      await dropUnfinished(this.#place)
+      await this.#volumes.graph.load()
+    })
   }
 
   look() {
@@ -150,12 +153,8 @@ class Directory implements Datastore {
     return this.#about(volume, () => this.#volumes.arrived(volume))
   }
 
-  writeMemory(snapshot: string, content: AsyncIterable<Uint8Array>, signal: AbortSignal) {
-    return this.#about(
-      snapshot,
-      () => this.#drafted(snapshot, (draft) => receiveMemory(this.#place, { snapshot, draft, content, signal })),
-      signal,
-    )
+  memoryPlace(snapshot: string) {
+    return this.#about(snapshot, () => memoryPlaceOf(this.#place, snapshot))
   }
 
   memory(snapshot: string) {

@@ -22,8 +22,8 @@ const filesFor = ({ format, boot }: ImageRecord) =>
   boot === 'kernel' ? [`disk.${format}`, 'kernel', 'initrd'] : [`disk.${format}`]
 
 /** Checks that a draft holds what its facts say and nothing else; makes it read-only and synced. */
-export async function fillImage(draft: string, facts: ImageFacts): Promise<void> {
-  const record = ImageRecord.parse({ version: 1, ...facts })
+export async function fillImage(draft: string, facts: ImageFacts, content = ''): Promise<void> {
+  const record = ImageRecord.parse({ version: 1, ...facts, content })
   const wanted = filesFor(record).toSorted()
   const found = (await readdir(draft)).toSorted()
   if (found.join() !== wanted.join())
@@ -50,7 +50,7 @@ export async function imageRecord(place: Place, image: string): Promise<ImageRec
 export async function imageSight(place: Place, image: string): Promise<ImageSight> {
   const record = await imageRecord(place, image)
   if (record === undefined) return absentImage
-  const { version: _version, ...facts } = record
+  const { version: _version, content: _content, ...facts } = record
   const sizes = await Promise.all(filesFor(record).map((name) => sizeOf(place.path('images', image, name))))
   const storedBytes = sizes.reduce((sum, size) => sum + (size?.storedBytes ?? 0), 0)
   return { state: 'ready', storedBytes, ...facts }

@@ -1,7 +1,7 @@
 /** Layers in a real folder: QEMU's own tools write and read what a guest would. */
 
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -36,6 +36,7 @@ obeysLayersContract('directory', async (t: TestContext) => {
         return first === undefined ? [] : [Number.parseInt(first, 16)]
       })
     },
+    keep: async (file) => writeFileSync(file, 'memory'),
     has: async (file) => existsSync(file),
     dispose: async () => undefined,
   }

@@ -55,7 +55,7 @@ export class Place {
       await rm(this.path('drafts', name), { recursive: true, force: true })
   }
 
-  async list(shelf: 'volumes' | 'images'): Promise<string[]> {
+  async list(shelf: 'volumes' | 'images' | 'memory'): Promise<string[]> {
     return (await readdir(this.path(shelf))).filter(isId).toSorted()
   }
 

@@ -44,6 +44,7 @@ const absentVolume: VolumeSight = {
   state: 'absent',
   sizeBytes: 0,
   storedBytes: 0,
+  file: null,
   layers: 0,
   snapshots: [],
   next: null,
@@ -102,6 +103,7 @@ export class FakeDatastore implements Datastore {
       state: strata.isArriving ? 'creating' : 'ready',
       sizeBytes,
       storedBytes,
+      file: this.#file(volume, strata.top ?? ''),
       layers: filesFrom(this.#disk, volume, strata.top ?? '').files.length - 1,
       snapshots: Object.keys(strata.layers),
       next: next === null ? null : { snapshot: next.snapshot, file: this.#file(volume, next.node) },
@@ -230,25 +232,21 @@ export class FakeDatastore implements Datastore {
     })
   }
 
-  async writeMemory(snapshot: string, content: AsyncIterable<Uint8Array>, signal: AbortSignal) {
+  async memoryPlace(snapshot: string) {
     this.#checkId(snapshot)
-    let bytes = 0
-    for await (const piece of content) bytes += piece.length
-    await this.#effect('writeMemory', snapshot, signal, () => {
-      this.#disk.memories.set(snapshot, bytes)
-    })
-    return bytes
+    return `/fake/${this.name}/memory/${snapshot}`
   }
 
   async memory(snapshot: string) {
-    const bytes = this.#disk.memories.get(snapshot)
-    return bytes === undefined ? null : { file: `/fake/${this.name}/memory/${snapshot}`, bytes }
+    const file = await this.memoryPlace(snapshot)
+    const bytes = this.#disk.memories.get(file)
+    return bytes === undefined ? null : { file, bytes }
   }
 
   async removeMemory(snapshot: string): Promise<void> {
     this.#checkId(snapshot)
     await this.#effect('removeMemory', snapshot, undefined, () => {
-      this.#disk.memories.delete(snapshot)
+      this.#disk.memories.delete(`/fake/${this.name}/memory/${snapshot}`)
     })
   }
 

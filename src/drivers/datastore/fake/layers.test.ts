@@ -21,6 +21,7 @@ obeysLayersContract('fake', async () => {
       const { volume, node } = partsOf(file)
       return Array.from({ length: blocks }, (_, at) => shown(disk, volume, node, at))
     },
+    keep: async (file) => void disk.memories.set(file, 9),
     has: async (file) => {
       const { volume, node } = partsOf(file)
       return volumeIn(disk, volume)?.strata.nodes[node] !== undefined

@@ -53,7 +53,11 @@ export class FakeLayers implements LiveLayers {
 
   mirror(
     id: string,
-    { disk: name, target }: { readonly disk: string; readonly target: DiskFile },
+    {
+      disk: name,
+      target,
+      ready,
+    }: { readonly disk: string; readonly target: DiskFile; readonly ready?: () => Promise<void> },
     report: Progress,
     signal: AbortSignal,
   ) {
@@ -71,6 +75,7 @@ export class FakeLayers implements LiveLayers {
         file,
         disk.chain.filter((layer) => !kept.has(layer.file)),
       )
+      await ready?.()
       disk.chain = [{ file, format, key }, ...target.backing]
     })
   }

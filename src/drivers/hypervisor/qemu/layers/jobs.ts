@@ -61,9 +61,15 @@ async function flush(guest: Guest, disk: string) {
     throw new Problem('qmp/refused', { command: 'flush', why: inert(said).trim().slice(0, 400) })
 }
 
+type MirrorWish = {
+  readonly disk: string
+  readonly target: DiskFile
+  readonly ready?: (() => Promise<void>) | undefined
+}
+
 export async function mirror(
   guest: Guest,
-  { disk, target }: { readonly disk: string; readonly target: DiskFile },
+  { disk, target, ready }: MirrorWish,
   { clock, signal, report }: Work,
 ): Promise<void> {
   const { qmp } = guest
@@ -74,7 +80,7 @@ export async function mirror(
   try {
     if ((await jobIn(qmp, id)) === undefined) await begin(guest, { id, node: before.node, target })
     const work = { qmp, clock, id, signal }
-    if ((await untilOver(work, report)) === 'ready') await finish(guest, id, target, work)
+    if ((await untilOver(work, report)) === 'ready') await finish(guest, id, { target, ready }, work)
   } catch (fault) {
     if (qmp.isOpen && (await diskIn(guest, disk)).files[0] !== target.file) {
       await cancelJob(qmp, clock, id)
@@ -118,11 +124,12 @@ async function begin(guest: Guest, { id, node, target }: { id: string; node: str
 async function finish(
   { qmp }: Guest,
   id: string,
-  target: DiskFile,
+  { target, ready }: Omit<MirrorWish, 'disk'>,
   work: { qmp: Guest['qmp']; clock: Clock; id: string; signal: AbortSignal },
 ) {
   await using file = await open(target.file, constants.O_RDONLY | constants.O_NOFOLLOW)
   await file.sync()
+  await ready?.()
   await qmp.ask('job-complete', { id })
   // No way back from here: an abort is too late.
   const late = { ...work, signal: new AbortController().signal }
