@@ -6,7 +6,7 @@
  *     body     moments f64 … · planes of f32: for each column weight, mean [, least, most]; NaN: unknown
  */
 
-import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { addTo, type Roll, type Slots } from '#base/rollup.ts'
 
 const version = 1
@@ -37,8 +37,15 @@ export function blockFrom(slots: Slots, dictionary: Dictionary, isFine: boolean)
     columns.push(...columnsOf(moments, slots, name, extremes))
   }
   const body = Buffer.concat([new Uint8Array(Float64Array.from(moments).buffer), planesOf(columns)])
-  return Buffer.concat([head, zstdCompressSync(body)])
+  return Buffer.concat([head, compressed(body)])
 }
+
+/** The lightest level: planes of numbers gain nothing by more, and there are many of them. */
+const compressed = (body: Buffer) =>
+  zstdCompressSync(body, {
+    pledgedSrcSize: body.length,
+    params: { [constants.ZSTD_c_compressionLevel]: 1 },
+  })
 
 function columnsOf(
   moments: readonly number[],

@@ -27,8 +27,8 @@ const schema: Schema = {
 /** Figures may be lost in a power cut, the file may not be harmed by one: NORMAL (https://sqlite.org/wal.html#performance). */
 const settings = `
   PRAGMA synchronous = NORMAL;
-  PRAGMA wal_autocheckpoint = 2000;
-  PRAGMA journal_size_limit = 16777216;
+  PRAGMA wal_autocheckpoint = 1000;
+  PRAGMA journal_size_limit = 8388608;
   PRAGMA cell_size_check = ON;
   PRAGMA trusted_schema = OFF;
   PRAGMA mmap_size = 0;

@@ -1,6 +1,6 @@
 /** What is done by and by: closed hours become packs, and what is too old, too much or of nobody goes. */
 
-import { addTo, slotOf, type Slots } from '#base/rollup.ts'
+import { addTo, coarser, slotOf, type Slots } from '#base/rollup.ts'
 import { limits } from '#model/limits.ts'
 import { inTransaction } from '../../ground/sqlite.ts'
 import { tiers, type Tending } from '../port.ts'
@@ -72,7 +72,7 @@ function momentsOf(tables: Tables, within: readonly number[], [from, to]: readon
   return bySubject
 }
 
-/** All tiers are made from the samples themselves, so that each is as right as the finest. */
+/** Each tier is made from the finer one of the same samples, so that all tell the same sums. */
 function addToPacks(tables: Tables, subject: number, moments: Slots) {
   const { db, names } = tables
   const get = db.prepare('SELECT bytes FROM pack WHERE subject = ? AND tier = ? AND startMs = ?')
@@ -80,19 +80,27 @@ function addToPacks(tables: Tables, subject: number, moments: Slots) {
     `INSERT INTO pack (subject, tier, startMs, bytes) VALUES (?, ?, ?, ?)
      ON CONFLICT (subject, tier, startMs) DO UPDATE SET bytes = excluded.bytes`,
   )
+  let slots = finest(moments)
   for (const [tier, { stepMs }] of tiers.entries()) {
-    const byPack = new Map<number, Slots>()
-    for (const [moment, rolls] of moments) {
-      const slotMs = slotOf(moment, stepMs)
-      const startMs = Math.floor(slotMs / packMs(tier)) * packMs(tier)
-      const slots: Slots =
-        byPack.get(startMs) ?? tables.blockInto(new Map(), get.get(subject, tier, startMs)?.['bytes'])
-      byPack.set(startMs, slots)
-      for (const [name, roll] of rolls) addTo(slots, slotMs, name, roll)
-    }
-    for (const [startMs, slots] of byPack)
-      put.run(subject, tier, startMs, blockFrom(slots, names, tier === 0))
+    if (tier > 0) slots = coarser(slots, stepMs)
+    // A pack is a whole number of hours: all of an hour goes into one.
+    const [slotMs = 0] = slots.keys()
+    const startMs = Math.floor(slotMs / packMs(tier)) * packMs(tier)
+    const before = get.get(subject, tier, startMs)?.['bytes']
+    const packed = before === undefined ? slots : coarser(slots, stepMs, tables.blockInto(new Map(), before))
+    put.run(subject, tier, startMs, blockFrom(packed, names, tier === 0))
   }
+}
+
+function finest(moments: Slots): Slots {
+  const slots: Slots = new Map()
+  const [{ stepMs }] = tiers
+  for (const [moment, rolls] of moments) {
+    const slotMs = slotOf(moment, stepMs)
+    if (!slots.has(slotMs)) slots.set(slotMs, rolls)
+    else for (const [name, roll] of rolls) addTo(slots, slotMs, name, roll)
+  }
+  return slots
 }
 
 /** Drops some packs that are past their time; says whether there were any. */
