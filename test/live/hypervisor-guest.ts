@@ -34,25 +34,48 @@ const blockModules = [
   'virtio_blk',
 ]
 
-const init = `#!/bin/busybox sh
+/** What a guest needs besides to see parts come and go. */
+const partModules = [
+  'failover',
+  'net_failover',
+  'virtio_net',
+  'virtio_balloon',
+  'virtio_mem',
+  'scsi_common',
+  'scsi_mod',
+  'virtio_scsi',
+  'sd_mod',
+  'cdrom',
+  'sr_mod',
+]
+
+const initWith = (blocks: readonly string[]) => `#!/bin/busybox sh
 /bin/busybox mkdir -p /proc /sys /dev /sbin
 /bin/busybox --install -s /bin
 mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
 for each in ${modules.join(' ')}; do insmod /lib/$each.ko; done
 acpid -l /dev/null -p /acpid.pid
 echo "decant-proof: $(cat /sys/firmware/qemu_fw_cfg/by_name/opt/decant/word/raw)"
-for each in ${blockModules.join(' ')}; do insmod /lib/$each.ko; done
+for each in ${blocks.join(' ')}; do insmod /lib/$each.ko; done
 exec setsid cttyhack sh
 `
 
+export type GuestExtras = 'plain' | 'parts'
+
+const modulesOf = { plain: blockModules, parts: [...blockModules, ...partModules] }
+
 /** Kernel and first file system of the guest; built when they are not there yet. */
-export function guestFiles(): GuestFiles {
+export function guestFiles(extras: GuestExtras = 'plain'): GuestFiles {
   const version = basename(
     /Depends: (linux-image-\S+)/.exec(said('apt-cache', ['depends', 'linux-image-cloud-amd64']))?.[1] ?? '',
   )
-  const key = createHash('sha256').update(version).update(init).digest('hex').slice(0, 16)
+  const key = createHash('sha256')
+    .update(version)
+    .update(initWith(modulesOf[extras]))
+    .digest('hex')
+    .slice(0, 16)
   const kept = join(tmpdir(), `decant-test-guest-${key}`)
-  if (!existsSync(kept)) build(kept, version)
+  if (!existsSync(kept)) build(kept, version, modulesOf[extras])
   return { kernelFile: join(kept, 'kernel'), initrdFile: join(kept, 'initrd') }
 }
 
@@ -66,7 +89,7 @@ function moduleEntry(tree: string, busybox: string, name: string): Entry[] {
   return [{ name: `lib/${name}.ko`, mode: 0o100644, bytes }]
 }
 
-function build(kept: string, kernelPackage: string) {
+function build(kept: string, kernelPackage: string, blocks: readonly string[]) {
   const work = mkdtempSync(join(tmpdir(), 'decant-guest-build-'))
   execFileSync('apt-get', ['download', '-q', 'busybox-static', kernelPackage], { cwd: work, stdio: 'ignore' })
   for (const file of readdirSync(work).filter((name) => name.endsWith('.deb')))
@@ -80,10 +103,10 @@ function build(kept: string, kernelPackage: string) {
       mode: 0o40755,
       bytes: none,
     })),
-    { name: 'init', mode: 0o100755, bytes: Buffer.from(init) },
+    { name: 'init', mode: 0o100755, bytes: Buffer.from(initWith(blocks)) },
     { name: 'bin/busybox', mode: 0o100755, bytes: readFileSync(busybox) },
     { name: 'etc/acpi/PWRF/00000080', mode: 0o100755, bytes: Buffer.from('#!/bin/sh\npoweroff -f\n') },
-    ...[...modules, ...blockModules].flatMap((name) => moduleEntry(tree, busybox, name)),
+    ...[...modules, ...blocks].flatMap((name) => moduleEntry(tree, busybox, name)),
   ]
   const made = join(work, 'made')
   mkdirSync(made)

@@ -6,11 +6,14 @@ import { isMicrovm, object, place, virtio, type Part, type Start } from './part.
 
 const mib = 2 ** 20
 
-/** To how much it can grow while it runs; null: not at all. */
+/** Linux on x86-64 takes memory up by whole blocks of this size, or not at all. */
+const blockMib = 128
+
+/** Room for memory to grow while it runs, in whole blocks; null: none is wished. */
 export function growthMib({ spec }: Body): number | null {
   const { memoryMaxMib } = spec.shape
   return memoryMaxMib !== null && memoryMaxMib > spec.memoryMib && spec.machineType !== 'microvm'
-    ? memoryMaxMib - spec.memoryMib
+    ? Math.ceil((memoryMaxMib - spec.memoryMib) / blockMib) * blockMib
     : null
 }
 

@@ -10,6 +10,7 @@
 import { existsSync, lstatSync, readlinkSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Body } from '../../port.ts'
+import { growthMib } from '../command/memory.ts'
 import type { Bounds } from './cgroup.ts'
 import type { Means } from './means.ts'
 import { scopeArgv } from './scope.ts'
@@ -93,8 +94,11 @@ function systemFolder(path: string): readonly string[] {
 }
 
 /** What QEMU opens beside its run folder; what may be shared with other guests is read-only. */
-export function openedFiles({ disks, kernel, cdroms, plugs }: Body): readonly Shown[] {
+export function openedFiles(body: Body): readonly Shown[] {
+  const { disks, kernel, cdroms, plugs } = body
   const readOnly = [
+    // QEMU looks whether memory may be promised that is not there yet.
+    ...(growthMib(body) === null ? [] : ['/proc/sys/vm/overcommit_memory']),
     ...disks.flatMap((disk) => disk.backing.map(({ file }) => file)),
     ...disks.filter((disk) => disk.isReadOnly).map(({ file }) => file),
     ...cdroms.flatMap(({ file }) => (file === null ? [] : [file])),

@@ -90,24 +90,46 @@ const mostNodes = 4096
 
 /** Closes what is left of a disk that no device has, and takes its files out of the jail. */
 export async function dropNodes(on: Change, id: string): Promise<void> {
-  const { qmp } = on.guest
   const before = await nodesOf(on)
   const own = before.filter(({ node }) => node === id || node.startsWith(`${id}-`))
-  // What stands on another is closed first; which does is seen by trying.
-  for (let left = own, round = 0; left.length > 0 && round < own.length; round += 1) {
-    const refused: typeof left = []
-    for (const each of left)
-      await qmp.ask('blockdev-del', { 'node-name': each.node }).catch((error: unknown) => {
-        refusedIf(/in use|is used|Failed to find|Cannot find|not found/i)(error)
-        refused.push(each)
-      })
-    if (refused.length === left.length) break
-    left = refused
-  }
+  await closeNodes(
+    on,
+    own.map(({ node }) => node),
+  )
   const kept = new Set((await nodesOf(on)).map(({ file }) => file))
   const gone = new Set(before.map(({ file }) => file).filter((file) => !kept.has(file)))
   for (const file of gone) await hideFile(pidOf(on), file)
 }
+
+/** How long a device that is gone may still hold its disk: QEMU lets go of it a moment later. */
+const holdMs = 5000
+
+/** Closes nodes of which some may stand on others: which do is seen by trying. */
+async function closeNodes({ guest, clock, signal }: Change, nodes: readonly string[]): Promise<void> {
+  const deadline = clock.monotonic() + holdMs
+  for (let left = nodes; left.length > 0;) {
+    const refused: string[] = []
+    for (const node of left) {
+      const isLate = clock.monotonic() > deadline
+      const answer = guest.qmp.ask('blockdev-del', { 'node-name': node })
+      await answer.then(
+        () => undefined,
+        (error: unknown) => {
+          refusedIf(isLate ? notThere : notYet)(error)
+          if (!isNotThere(error)) refused.push(node)
+        },
+      )
+    }
+    if (refused.length === left.length) await clock.sleep(10)
+    signal.throwIfAborted()
+    left = refused
+  }
+}
+
+const notThere = /Failed to find node/
+const notYet = /Failed to find node|in use|is used/
+
+const isNotThere = (error: unknown) => error instanceof Problem && notThere.test(error.message)
 
 type Node = { readonly node: string; readonly file: string }
 
@@ -122,7 +144,9 @@ async function nodesOf({ guest }: Change): Promise<readonly Node[]> {
 
 export async function resizeDisk({ guest }: Change, id: string, sizeBytes: number): Promise<void> {
   const drive = await requireDrive(guest, id)
-  if (drive.sizeBytes >= sizeBytes || drive.node === null) return
+  if (sizeBytes < drive.sizeBytes)
+    throw new Problem('guest/not-live', { machine: guest.id, why: 'a disk can only grow' })
+  if (sizeBytes === drive.sizeBytes || drive.node === null) return
   await guest.qmp.ask('block_resize', { 'node-name': drive.node, size: sizeBytes })
 }
 

@@ -46,8 +46,9 @@ export async function setMemory(on: Change, memoryMib: number): Promise<void> {
   }
   if (memoryMib < startMib)
     throw notLive(on, `less than the ${startMib} MiB it was started with waits for a restart`)
+  if (memoryMib > (running.memoryMaxMib ?? startMib))
+    throw notLive(on, `it was started with room for ${running.memoryMaxMib ?? startMib} MiB`)
   const wanted = pieces(memoryMib - startMib, growth)
-  if (wanted < (memoryMib - startMib) * mib) throw notLive(on, 'it was started with room for less')
   guest.amend({ running: { ...running, memoryMib } })
   await resizeGroups(on, { memoryMib: startMib + Math.max(wanted, growth.sizeBytes) / mib })
   await guest.qmp.ask('qom-set', {
