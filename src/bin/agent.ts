@@ -8,6 +8,7 @@ import { procGauge } from '#drivers/gauge/procfs/gauge.ts'
 import { openQemu } from '#drivers/hypervisor/qemu/qemu.ts'
 import { openImageMaker } from '#drivers/image/debian/maker.ts'
 import { linkClient } from '#drivers/link/http2/client.ts'
+import { noCloudSeeds } from '#drivers/seed/nocloud/nocloud.ts'
 import { openUserNetwork } from '#drivers/network/user/network.ts'
 import { FolderNotebook } from '#drivers/notebook/folder/notebook.ts'
 import { runAgent } from '#program/agent/agent.ts'
@@ -32,8 +33,9 @@ tether<AgentOrder>(async (order, tell): Promise<Running> => {
       hypervisor: await openQemu({ folder: join(folder, 'guests'), clock: realClock }),
       datastore: (name) => (name === local.name ? local : undefined),
       network: openUserNetwork([order.port]),
-      networking: networkingOf(layout),
+      networking: networkingOf(layout, log),
       imageMaker: await openImageMaker({ cacheFolder: join(folder, 'packages') }),
+      seeds: noCloudSeeds,
       gauge: procGauge({ stores: { [local.name]: join(folder, 'datastore') } }),
       clock: realClock,
       facts: hostFacts(),

@@ -8,7 +8,7 @@ import type { ImageMaker } from '#drivers/image/port.ts'
 import type { LinkClient } from '#drivers/link/port.ts'
 import type { HostNetworking, Network } from '#drivers/network/port.ts'
 import type { Notebook } from '#drivers/notebook/port.ts'
-import type { GuestSpec } from '#kinds/guest/schema.ts'
+import type { Seeds } from '#drivers/seed/port.ts'
 import type { HostStatus } from '#kinds/host/schema.ts'
 import type { BeforeStep } from '#runtime/reconcile.ts'
 
@@ -18,9 +18,6 @@ export type HostFacts = Pick<
   'architecture' | 'cpus' | 'memoryMib' | 'kernel' | 'hostname' | 'bootId'
 > &
   Partial<Pick<HostStatus, 'hugePagesMib' | 'numaNodes' | 'hostDevices' | 'shareFolders'>>
-
-/** What a guest is told at its first boot: the bytes of a disk with the volume id `cidata`; null: nothing. */
-export type Seeds = { readonly build: (spec: GuestSpec) => Uint8Array | null }
 
 export type AgentPorts = {
   readonly link: LinkClient
@@ -33,7 +30,8 @@ export type AgentPorts = {
   /** Whole networks in the host's kernel; `place` tells this Decant from others on the host. */
   readonly networking?: { readonly driver: HostNetworking; readonly place: string } | undefined
   readonly imageMaker: ImageMaker
-  readonly seeds?: Seeds
+  /** Absent where guests are told nothing. */
+  readonly seeds?: Pick<Seeds, 'build'>
   /** Absent where the host itself is not measured. */
   readonly gauge?: Gauge
   readonly clock: Clock
