@@ -15,6 +15,7 @@ import type { Datacenter } from './datacenter.ts'
 import type { SimHost } from './host.ts'
 import { leaks } from './leaks.ts'
 import type { Told, Wish } from './people.ts'
+import { volumeIn } from './settled.ts'
 import { Silences } from './silences.ts'
 
 export type Violation = { readonly invariant: string; readonly why: string; readonly atMs: number }
@@ -195,7 +196,7 @@ export class Invariants {
   #oneWriter(writers: Map<string, string>, key: string, { process, shape }: FakeGuest) {
     if (!open.has(process)) return
     for (const { chain } of shape.disks) {
-      const volume = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/.exec(chain[0]?.file ?? '')?.[0]
+      const volume = volumeIn(chain[0]?.file ?? '')
       if (volume === undefined) continue
       const other = writers.get(volume)
       if (other !== undefined) this.fail('I-01', `${key} and ${other} both have volume ${volume} open`)

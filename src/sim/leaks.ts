@@ -4,13 +4,15 @@ import type { Document } from '#model/document.ts'
 import { nameClaim } from '#model/reference.ts'
 import { guestClaims } from '#kinds/machine/body.ts'
 import type { GuestDocument } from '#kinds/guest/schema.ts'
+import type { Wish } from '#program/agent/wishes.ts'
 import type { Datacenter } from './datacenter.ts'
 import type { SimHost } from './host.ts'
+import { isTaken } from './settled.ts'
 
 export function leaks(center: Datacenter): string[] {
   const store = storedIn(center)
   return [
-    ...[...center.hosts.values()].flatMap((host) => hostLeaks(host, store)),
+    ...[...center.hosts.values()].flatMap((host) => hostLeaks(host, store, straysOn(center, host))),
     ...[...center.pool.volumes.keys()]
       .filter((id) => !store.has('volume', id))
       .map((id) => `volume ${id} on the pool`),
@@ -30,21 +32,31 @@ function storedIn({ storeDisk }: Datacenter) {
   return { has: (kind: string, id: string) => storeDisk.entries.get(kind)?.has(id) === true, of }
 }
 
-function hostLeaks({ name, world, disk, ports, notebook }: SimHost, store: Stored): string[] {
+/** Guests that a lost store forgot and that nobody can take back: another has their disk or port by now (I-22). */
+function straysOn(center: Datacenter, { name, notebook }: SimHost): ReadonlySet<string> {
+  const wishes = notebook.keys('wish/guest').map((key) => notebook.get(key) as unknown as Wish)
+  const strays = wishes.filter(({ isClaimed, document }) => !isClaimed && isTaken(center, name, document))
+  return new Set(strays.map(({ document }) => document.id))
+}
+
+function hostLeaks(
+  { name, world, disk, ports, notebook }: SimHost,
+  store: Stored,
+  strays: ReadonlySet<string>,
+): string[] {
+  const isKnown = (guest: string) => store.has('guest', guest) || strays.has(guest)
   const [guests, volumes] = [[...world.guests.keys()], [...disk.volumes.keys()]]
-  const holders = [...ports.held].filter(([, holder]) => !store.has('guest', holder.split('/')[0] ?? ''))
+  const holders = [...ports.held].filter(([, holder]) => !isKnown(holder.split('/')[0] ?? ''))
   const notes = ['guest', 'ports'].flatMap((folder) => notebook.keys(folder))
   const wishes = notebook.keys('wish').filter((key) => {
     const [, kind = '', id = ''] = key.split('/')
-    return !store.has(kind, id)
+    return kind === 'guest' ? !isKnown(id) : !store.has(kind, id)
   })
   return [
-    ...guests.filter((id) => !store.has('guest', id)).map((id) => `guest ${id} on ${name}`),
+    ...guests.filter((id) => !isKnown(id)).map((id) => `guest ${id} on ${name}`),
     ...volumes.filter((id) => !store.has('volume', id)).map((id) => `volume ${id} on ${name}`),
     ...holders.map(([port, holder]) => `port ${port} of ${holder} on ${name}`),
-    ...notes
-      .filter((key) => !store.has('guest', key.split('/')[1] ?? ''))
-      .map((key) => `note ${key} on ${name}`),
+    ...notes.filter((key) => !isKnown(key.split('/')[1] ?? '')).map((key) => `note ${key} on ${name}`),
     ...wishes.map((key) => `${key} on ${name}`),
   ]
 }

@@ -43,7 +43,7 @@ function hostWants(center: Datacenter, { name, status }: HostDocument): string[]
 }
 
 /** Whether another machine was given a disk or port of a stray guest before it could be taken back. */
-function isTaken({ storeDisk }: Datacenter, host: string, { kind, spec }: Wish['document']): boolean {
+export function isTaken({ storeDisk }: Datacenter, host: string, { kind, spec }: Wish['document']): boolean {
   if (kind !== 'guest') return false
   const guest = spec as unknown as GuestSpec
   return guestClaims(host, guest).some(
@@ -56,9 +56,10 @@ function volumeWants(
   { name, status, deletingAtMs, spec, id, host }: VolumeDocument,
 ): string[] {
   // A body that was running when its disk was taken off keeps it until it is stopped.
-  const isHeld = [...replica.all('guest')].some(({ document }) =>
-    (document.spec as GuestSpec).disks.some(({ volume }) => volume === id),
-  )
+  const isHeld = [...replica.all('guest')].some(({ document }) => {
+    const { disks, leaving } = document.spec as GuestSpec
+    return [...disks, ...leaving].some(({ volume }) => volume === id)
+  })
   if (deletingAtMs !== null)
     return isHeld ? [] : [`volume ${name} is still being deleted: ${codes(status.holds)}`]
   if (status.state !== 'ready')
@@ -94,8 +95,39 @@ function machineWants(center: Datacenter, replica: Replica, machine: MachineDocu
   if (guest === undefined) return spec.power === 'off' && status.state === 'stopped' ? [] : [told]
   const fact = factOf(center, machine, guest.document)
   const isTold = status.state === fact || (fact === 'stopped' && status.state === 'crashed')
-  return isWished(machine, fact) && isTold ? [] : [`${told}; in truth it is ${fact}`]
+  if (!isWished(machine, fact) || !isTold) return [`${told}; in truth it is ${fact}`]
+  return fact === 'running' ? partWants(center, machine, guest.document) : []
 }
+
+/** A guest that runs has the disks that are wished, or people are told that they wait. */
+function partWants(center: Datacenter, { name, status }: MachineDocument, guest: GuestDocument): string[] {
+  const shape = center.hosts.get(guest.host ?? '')?.world.guests.get(guest.id)?.shape
+  const has = (shape?.disks ?? []).map(({ chain }) => volumeIn(chain[0]?.file ?? '')).toSorted()
+  const wished = guest.spec.disks.map(({ volume }) => volume).toSorted()
+  const isTold =
+    status.restartRequired.includes('disks') || status.holds.some(({ code }) => excuses.has(code))
+  const isAsWished = has.join() === wished.join()
+  return [
+    ...(isAsWished || isTold
+      ? []
+      : [`machine ${name} has disks ${has}, wished ${wished}: ${codes(status.holds)}`]),
+    ...(isAsWished && guest.spec.leaving.length > 0
+      ? [`machine ${name} never gives back ${guest.spec.leaving.map(({ claim }) => claim)}`]
+      : []),
+  ]
+}
+
+/** Why a guest has other disks than are wished, for good. */
+const excuses: ReadonlySet<string> = new Set([
+  'guest/clings',
+  'guest/no-slot',
+  'guest/change-failed',
+  'machine/volume-not-ready',
+  'guest/volume-in-use',
+])
+
+/** The volume that a file of the simulated disks is of. */
+export const volumeIn = (file: string) => /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/.exec(file)?.[0]
 
 /** Another machine has the disk or the port that this one needs: it waits, and says so. */
 function isHeldByAnother(replica: Replica, { id, status }: MachineDocument): boolean {

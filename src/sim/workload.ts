@@ -23,6 +23,20 @@ const imageWishes = (): Wish[] => [
   { op: 'create', kind: 'image', name: 'base', body: { source: 'starter', datastore: 'pool' } },
 ]
 
+/** Further disks: one that several machines may want, one that is made for the machine, both, none. */
+const someDisks = (random: Random): object[] =>
+  oneOf<() => object[]>(random, [
+    () => [],
+    () => [{ volume: volumeName(random) }],
+    () => [{ name: 'own', sizeMib: 32 * (1 + wholeFrom(random, 3)) }],
+    () => [{ volume: volumeName(random) }, { name: 'own', sizeMib: 96, bus: 'scsi' }],
+    () => [{ volume: 'data0' }, { volume: 'data1', iops: 100 }],
+    () => [{ volume: volumeName(random), bus: 'sata' }],
+  ])()
+
+/** Bounds within which it can grow while it runs, or none. */
+const someBounds = (random: Random): object => (random() < 0.5 ? { cpusMax: 8, memoryMaxMib: 4096 } : {})
+
 function machineSpec(random: Random, scale: Scale): object {
   const isLocal = random() < 0.2
   const host = hostName(random, scale)
@@ -37,7 +51,8 @@ function machineSpec(random: Random, scale: Scale): object {
     power: oneOf(random, ['on', 'on', 'on', 'off', 'paused']),
     forceAfterSeconds: oneOf(random, [0, 5, 20, 60]),
     restart: oneOf(random, ['on-failure', 'on-failure', 'always', 'never']),
-    disks: random() < 0.4 ? [volumeName(random)] : [],
+    ...someBounds(random),
+    disks: someDisks(random),
     nics: random() < 0.7 ? [{ network: 'default', forwards }] : [],
   }
 }
@@ -47,10 +62,13 @@ function machinePatch(random: Random): object {
     () => ({ cpus: 1 + wholeFrom(random, 4) }),
     () => ({ memoryMib: oneOf(random, [64, 128, 512, 2048]) }),
     () => ({ disks: [] }),
-    () => ({ disks: random() < 0.3 ? [] : [volumeName(random)] }),
+    () => ({ disks: someDisks(random) }),
+    () => ({ disks: someDisks(random) }),
     () => ({ diskMib: 512 * (1 + wholeFrom(random, 4)) }),
     () => ({ forceAfterSeconds: wholeFrom(random, 30) }),
     () => ({ restart: oneOf(random, ['on-failure', 'always', 'never']) }),
+    () => ({ nics: [{ network: 'default' }, { network: 'default', isLinkUp: random() < 0.5 }] }),
+    () => ({ hasTpm: random() < 0.5 }),
     () => ({ nics: random() < 0.5 ? [] : [{ forwards: [{ guestPort: 22, hostPort: 8080 }] }] }),
   ])()
   return { spec }

@@ -136,4 +136,18 @@ export const mutations: readonly Mutation[] = [
     find: "if (kind !== 'guest') return []",
     put: "if (kind !== 'none') return []",
   },
+  {
+    name: 'gives-back-early',
+    breaks: 'I-01: a disk is given to another before its host said that it was let go',
+    file: 'src/kinds/machine/body-leaving.ts',
+    find: 'if (part.volume !== null) return running.disks?.includes(part.volume) === false',
+    put: 'if (part.volume !== null) return true',
+  },
+  {
+    name: 'keeps-claims',
+    breaks: 'I-20, I-47: what a guest let go of is never given back',
+    file: 'src/kinds/machine/body-leaving.ts',
+    find: 'if (part.volume !== null) return running.disks?.includes(part.volume) === false',
+    put: 'if (part.volume !== null) return false',
+  },
 ]
