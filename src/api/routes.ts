@@ -5,7 +5,9 @@ import type { Room } from './api.ts'
 import { aboutRoutes } from './about.ts'
 import { bulkRoute } from './bulk.ts'
 import { consoleRoute } from './consoles.ts'
-import { contentRoute } from './content.ts'
+import { contentRoute, continueRoute } from './content.ts'
+import { catalogueRoute } from './catalogue.ts'
+import { exportRoutes } from './export.ts'
 import { figureRoutes } from './figures.ts'
 import { kindRoutes } from './kind-routes.ts'
 import { ledgerRoutes } from './ledger-routes.ts'
@@ -17,7 +19,10 @@ import { watch } from './watch.ts'
 /** `room` is asked for when a route is called, not before: it holds these very routes. */
 export const routesOf = (room: () => Room, kinds: readonly Kind[]): Route[] => [
   ...kinds.flatMap((kind) => kindRoutes(room, kind)),
+  catalogueRoute(),
   contentRoute(room),
+  continueRoute(room),
+  ...exportRoutes(room),
   consoleRoute(room),
   bulkRoute(room),
   watchRoute(room),

@@ -1,6 +1,7 @@
 /** Hangs one route on the server: who calls, the answer, the audit record of a refusal, the time it took. */
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { Readable } from 'node:stream'
 import { isObject } from '#base/json.ts'
 import { Problem } from '#model/problem.ts'
 import type { Room } from './api.ts'
@@ -99,6 +100,6 @@ function callerFrom(request: FastifyRequest, reply: FastifyReply | undefined, id
 function send(reply: FastifyReply, { status, headers = {}, body }: Answer) {
   reply.code(status).headers(headers as Record<string, string>)
   if (body === undefined) return reply.send()
-  if (typeof body === 'string' || Buffer.isBuffer(body)) return reply.send(body)
+  if (typeof body === 'string' || Buffer.isBuffer(body) || body instanceof Readable) return reply.send(body)
   return reply.type('application/json; charset=utf-8').send(JSON.stringify(body))
 }

@@ -34,7 +34,11 @@ tether<AgentOrder>(async (order, tell): Promise<Running> => {
       datastore: (name) => (name === local.name ? local : undefined),
       network: openUserNetwork([order.port]),
       networking: networkingOf(layout, log),
-      imageMaker: await openImageMaker({ cacheFolder: join(folder, 'packages') }),
+      imageMaker: await openImageMaker({
+        cacheFolder: join(folder, 'packages'),
+        importFolders: order.importFolders,
+        allowsPrivateAddresses: order.allowsPrivateAddresses,
+      }),
       seeds: noCloudSeeds,
       gauge: procGauge({ stores: { [local.name]: join(folder, 'datastore') } }),
       clock: realClock,

@@ -1,7 +1,7 @@
 /** The settings of Decant, from arguments and environment: the only place that names either. */
 
 import { homedir } from 'node:os'
-import { resolve } from 'node:path'
+import { isAbsolute, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
 import { kebab } from '#base/text.ts'
@@ -60,6 +60,20 @@ export const Settings = z.strictObject({
   hello: YesNo.default(true).meta({
     description: 'Whether the first start makes the machine hello (yes)',
   }),
+  importFolder: z
+    .string()
+    .max(16_000)
+    .refine((text) => !text.includes('\0'), 'must be a path')
+    .default('')
+    .transform((text) => text.split(':').filter((part) => part !== ''))
+    .refine((folders) => folders.length <= 16 && folders.every(isAbsolute), 'must be absolute folders')
+    .meta({
+      value: 'DIR[:DIR]',
+      description: 'Folders of this host whose files may become images (none)',
+    }),
+  allowPrivateAddresses: YesNo.default(false).meta({
+    description: "Whether images may be fetched from addresses of this host's own networks (no)",
+  }),
   simulate: Simulation.optional().meta({
     value: 'HOSTS,MACHINES',
     description: 'Run against simulated hosts that hold this many machines',
@@ -71,7 +85,7 @@ export type Settings = Omit<z.output<typeof Settings>, 'data'> & { readonly data
 type Environment = Readonly<Record<string, string | undefined>>
 
 const fields = Object.keys(Settings.shape) as (keyof typeof Settings.shape)[]
-const variable = (field: string) => `DECANT_${field.toUpperCase()}`
+const variable = (field: string) => `DECANT_${kebab(field).replaceAll('-', '_').toUpperCase()}`
 const isSwitch = (field: keyof typeof Settings.shape) => Settings.shape[field].meta()?.value === undefined
 
 function fromArguments(argv: readonly string[]): Record<string, string> {

@@ -28,6 +28,9 @@ export type AgentOrder = {
   /** The controller's own port, which no guest may have. */
   readonly port: number
   readonly credentials: Credentials
+  /** Folders whose files may become images. */
+  readonly importFolders: readonly string[]
+  readonly allowsPrivateAddresses: boolean
 }
 
 export type Order = ControllerOrder | AgentOrder | { readonly say: 'stop' }

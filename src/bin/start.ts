@@ -81,7 +81,15 @@ function agentOf(settings: Settings, { layout, port, lock }: Place, { agent: cre
     keep: layout.agent,
     lock,
     journal: new Journal(join(layout.run, 'agent.log')),
-    begin: () => ({ say: 'begin', data: layout.data, host, port, credentials }),
+    begin: () => ({
+      say: 'begin',
+      data: layout.data,
+      host,
+      port,
+      credentials,
+      importFolders: settings.importFolder,
+      allowsPrivateAddresses: settings.allowPrivateAddresses,
+    }),
     onReady: () => {},
     tell,
   })

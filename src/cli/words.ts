@@ -158,6 +158,12 @@ export const words = {
   gone: s('gone', '사라짐'),
   // Uploads
   'upload-progress': s('{sent} of {total}, {rate}/s, {eta} left', '{sent}/{total}, {rate}/s, {eta} 남음'),
+  'upload-broken': s(
+    'The connection broke ({why}); the upload goes on',
+    '연결이 끊겼습니다({why}). 업로드를 이어서 계속합니다',
+  ),
+  'export-progress': s('{sent} of {total}, {rate}/s, {eta} left', '{sent}/{total}, {rate}/s, {eta} 남음'),
+  'not-carried': s('Not carried over: {what}', '옮기지 못한 항목: {what}'),
   'upload-done': s('{total} uploaded in {time}', '{time} 동안 {total} 업로드'),
   // People
   'login-link': s(

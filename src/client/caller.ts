@@ -20,7 +20,7 @@ export type Access = {
 }
 
 export type Ask = {
-  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  readonly method?: 'HEAD' | 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly query?: Query | undefined
   readonly json?: unknown
   readonly body?: RequestInit['body']

@@ -8,20 +8,26 @@ import { nearest } from '../nearest.ts'
 import { actActions } from './acts.ts'
 import { createAction, editAction } from './create.ts'
 import { deleteAction } from './delete.ts'
+import { catalogueAction } from './catalogue.ts'
+import { exportAction } from './export.ts'
 import { importAction } from './import.ts'
 import { listAction } from './list.ts'
+import { machineImportAction } from './machine-import.ts'
 import { measured, metricsAction } from './metrics.ts'
 import type { Action } from './noun.ts'
 import { showAction } from './show.ts'
 
 const withContent = new Set(['image'])
+const givenOut = new Set(['image', 'volume', 'machine'])
 
 /** All that can be done with objects of a kind. */
 export const actionsOf = (kind: Kind): readonly Action[] => [
   listAction(kind),
   showAction(kind),
   ...(kind.access.write === 'system' ? [] : [createAction(kind), editAction(kind), deleteAction(kind)]),
-  ...(withContent.has(kind.name) ? [importAction(kind)] : []),
+  ...(withContent.has(kind.name) ? [importAction(kind), catalogueAction()] : []),
+  ...(kind.name === 'machine' ? [machineImportAction(kind)] : []),
+  ...(givenOut.has(kind.name) ? [exportAction(kind)] : []),
   ...(measured.has(kind.name) ? [metricsAction(kind)] : []),
   ...actActions(kind),
 ]

@@ -1,13 +1,13 @@
-/** `decant image import NAME --file PATH`: creates the image and sends its content. */
+/** `decant image import NAME --file PATH`: creates the image and sends its content, on from where it broke off. */
 
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { bytesText, durationText } from '#base/quantity.ts'
 import { isObject } from '#base/json.ts'
 import type { Kind } from '#model/kind.ts'
-import { Problem } from '#model/problem.ts'
+import { Problem, story } from '#model/problem.ts'
 import type { Client, Thing } from '#client/client.ts'
-import { upload } from '#client/upload.ts'
+import { upload, type Upload } from '#client/upload.ts'
 import { onlyOperand, usage, type Arguments } from '../arguments.ts'
 import type { Context, Flag } from '../command.ts'
 import { paceFrom, progressFacts } from '../progress.ts'
@@ -19,17 +19,17 @@ const fileFlag: Flag = {
   name: 'file',
   short: 'f',
   value: 'PATH',
-  summary: 'The content: a qcow2 or raw image; `-`: standard input',
+  summary: 'The content, in any format that is known, packed or not; `-`: standard input',
 }
 
-type Content = { readonly content: AsyncIterable<Uint8Array>; readonly bytes: number | undefined }
+type Content = Pick<Upload, 'open' | 'bytes'>
 
-async function contentOf(path: string, context: Context): Promise<Content> {
-  if (path === '-') return { content: context.world.stdin as AsyncIterable<Uint8Array>, bytes: undefined }
+export async function contentOf(path: string, context: Context): Promise<Content> {
+  if (path === '-') return { open: () => context.world.stdin as AsyncIterable<Uint8Array>, bytes: undefined }
   try {
     const entry = await stat(path)
     if (!entry.isFile()) throw Object.assign(new Error(path), { code: 'not a plain file' })
-    return { content: createReadStream(path, { highWaterMark: 1 << 20 }), bytes: entry.size }
+    return { open: (start) => createReadStream(path, { start, highWaterMark: 1 << 20 }), bytes: entry.size }
   } catch (error) {
     const why = isObject(error) ? String(error.code) : String(error)
     throw usage(context.options.language, 'file-unreadable', { path, why })
@@ -45,7 +45,7 @@ async function awaited(kind: Kind, name: string, args: Arguments, context: Conte
   } catch (error) {
     if (!(error instanceof Problem) || error.code !== 'object/exists') throw error
     const there = await client.get(kind, name, context.options.project)
-    if (!['pending', 'waiting'].includes(String(there.status.state))) throw error
+    if (!['pending', 'waiting', 'uploading'].includes(String(there.status.state))) throw error
     return there
   }
 }
@@ -55,7 +55,7 @@ const withoutFile = (args: Arguments): Arguments => ({
   one: (name) => (name === 'file' ? undefined : args.one(name)),
 })
 
-async function send(
+export async function send(
   client: Client,
   kind: Kind,
   name: string,
@@ -82,6 +82,7 @@ async function send(
         sentBytes = bytes
         pace.at(bytes, world.nowMs())
       },
+      onBroken: (why) => paper.note(`${name}: ${paper.text('upload-broken', { why: story(why) })}`),
     })
     const time = durationText((world.nowMs() - startMs) / 1000)
     paper.note(`${name}: ${paper.text('upload-done', { total: bytesText(sentBytes), time })}`)

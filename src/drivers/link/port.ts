@@ -113,7 +113,7 @@ export interface Session {
    * `timeoutMs`, `link/lost` when the connection ended.
    */
   ask(ask: Ask, timeoutMs: number): Promise<Uint8Array>
-  /** `content`: the agent answers with one JSON line (`{"ok":true}` or a problem) and closes. */
+  /** `content`: the agent answers with one JSON line (`{"ok":true,"isWhole":…}` or a problem) and closes. */
   open(open: Open): Promise<ByteChannel>
   readonly closed: Promise<void>
   close(): void
