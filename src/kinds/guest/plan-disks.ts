@@ -23,8 +23,10 @@ type Differences = {
 const hotBuses: ReadonlySet<string> = new Set(['virtio', 'scsi', 'nvme', 'usb'])
 const bootDisk = 'disk0'
 
-const isHot = (disk: GuestDisk, { machineType }: GuestRunning) =>
-  machineType !== 'microvm' && disk.id !== bootDisk && hotBuses.has(disk.bus)
+const canCome = ({ bus }: GuestDisk, { machineType }: GuestRunning) =>
+  machineType !== 'microvm' && hotBuses.has(bus)
+
+const canGo = (disk: GuestDisk, running: GuestRunning) => disk.id !== bootDisk && canCome(disk, running)
 
 /** How a disk is attached, of what cannot be changed while it is. */
 const attachment = ({ bus, cache, io, discard, isReadOnly }: GuestDisk) =>
@@ -41,7 +43,7 @@ export function diskDifferences(wish: GuestSpec, seen: GuestObserved, running: G
     const other = wished.get(disk.id)
     if (other !== undefined && (disk.volume === null || other.volume === disk.volume)) continue
     stays.add(disk.id)
-    going.push(isThere(running, disk.id) && !disk.isHot ? restart : goes(record, disk.id))
+    going.push(isThere(running, disk.id) && !disk.canGo ? restart : goes(record, disk.id))
   }
   const kept = wish.disks.filter(({ id }) => !stays.has(id))
   return {
@@ -53,18 +55,18 @@ export function diskDifferences(wish: GuestSpec, seen: GuestObserved, running: G
 
 const isThere = ({ disks }: GuestRunning, id: string) => disks.some((disk) => disk.id === id)
 
-type Open = { readonly id: string; readonly volume: string | null; readonly isHot: boolean }
+type Open = { readonly id: string; readonly volume: string | null; readonly canGo: boolean }
 
 /** All that the process may have open; of a disk that nobody noted the volume is not known. */
 function openDisks({ record }: GuestObserved, running: GuestRunning): Open[] {
   const noted = record.disks.map((disk) => ({
     id: disk.id,
     volume: disk.volume,
-    isHot: isHot(disk, running),
+    canGo: canGo(disk, running),
   }))
   const strange = running.disks.filter(({ id }) => !record.disks.some((disk) => disk.id === id))
   const hot = running.machineType !== 'microvm'
-  return [...noted, ...strange.map(({ id }) => ({ id, volume: null, isHot: hot && id !== bootDisk }))]
+  return [...noted, ...strange.map(({ id }) => ({ id, volume: null, canGo: hot && id !== bootDisk }))]
 }
 
 const without = (record: GuestRecord, id: string): GuestRecord => ({
@@ -86,7 +88,7 @@ function goes(record: GuestRecord, id: string): Difference {
 
 function comes(disk: GuestDisk, seen: GuestObserved, running: GuestRunning): Difference {
   const { record, waits } = seen
-  if (!isHot(disk, running)) return restart
+  if (!canCome(disk, running)) return restart
   const elsewhere = record.disks.find(({ id, volume }) => volume === disk.volume && id !== disk.id)
   if (elsewhere !== undefined) return { wait: reason('guest/clings', { part: elsewhere.id }) }
   const wait = waits[`disk/${disk.id}`]

@@ -50,7 +50,8 @@ function memoryDifference(
 ): Difference[] {
   if (memoryMib === running.memoryMib) return []
   const leastMib = record.begun?.memoryMib ?? running.memoryMib
-  const isWithin = memoryMib >= leastMib && memoryMib <= running.memoryMaxMib
+  const isHot = running.machineType !== 'microvm'
+  const isWithin = isHot && memoryMib >= leastMib && memoryMib <= running.memoryMaxMib
   return [isWithin ? by({ do: 'set-memory', memoryMib }) : { restart: 'memoryMib' }]
 }
 

@@ -148,6 +148,12 @@ const part = (kind: string, id: string, does: Change['does'], judged: Judged): C
 const judgeDetach = (disk: GuestDisk, running: Running): Judged =>
   disk.id === 'disk0' ? atStart : judgePlug(disk, running)
 
+/** One goes and another comes in its place. */
+function judgeSwap(was: GuestDisk, is: GuestDisk, running: Running): Judged {
+  const going = judgeDetach(was, running)
+  return going.when === 'live' ? judgeDetach(is, running) : going
+}
+
 /** How a disk is attached, as far as it can only be changed by a new start. */
 const attached = ['bus', 'cache', 'io', 'discard', 'isReadOnly', 'format'] as const
 
@@ -155,7 +161,7 @@ function diskEdits(was: GuestDisk, is: GuestDisk, running: Running): Change[] {
   const isAnother = was.volume !== is.volume
   const isOtherwise = attached.some((field) => was[field] !== is[field])
   return [
-    ...(isAnother ? [part('disk', is.id, 'attach', judgeDetach(is, running))] : []),
+    ...(isAnother ? [part('disk', is.id, 'attach', judgeSwap(was, is, running))] : []),
     ...(isOtherwise && !isAnother ? [part('disk', is.id, 'set', atStart)] : []),
     ...(same([was.iops, was.mibPerSecond], [is.iops, is.mibPerSecond])
       ? []
