@@ -5,7 +5,7 @@ import { openBridges } from '#drivers/network/bridge/bridge.ts'
 import { instanceOf, tableName } from '#engines/filtering/names.ts'
 import type { Layout } from './layout.ts'
 
-export const networkingOf = ({ data, agent }: Layout) => ({
-  driver: openBridges({ folder: join(agent, 'networks'), table: tableName(instanceOf(data)) }),
+export const networkingOf = ({ data, agent }: Layout, log: (line: string) => void = () => {}) => ({
+  driver: openBridges({ folder: join(agent, 'networks'), table: tableName(instanceOf(data)), log }),
   place: data,
 })

@@ -7,7 +7,7 @@ import assert from 'node:assert/strict'
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -229,6 +229,8 @@ export class Lab {
       ip('-n', ns, 'address', 'add', `2001:db8::${last}/64`, 'dev', device, 'nodad')
       ip('-n', ns, 'link', 'set', device, 'up')
     }
+    // dnsmasq is a user of its own and must reach its files.
+    chmodSync(this.folder, 0o755)
     writeFileSync(join(this.folder, 'resolv.conf'), 'nameserver 203.0.113.2\n')
     this.options = {
       folder: join(this.folder, 'networks'),

@@ -40,6 +40,7 @@ export type BridgeOptions = {
   readonly ports?: PortKind
   /** Whose servers are asked for names of the world. */
   readonly resolvFile?: string
+  readonly log?: (line: string) => void
   /** For tests: called before each part of settling. */
   readonly before?: (part: string) => void
 }
@@ -72,7 +73,7 @@ class Bridges implements HostNetworking {
   #turn: Promise<unknown> = Promise.resolve()
 
   constructor(options: BridgeOptions) {
-    const { folder, prefix = [], table, resolvFile = '/etc/resolv.conf' } = options
+    const { folder, prefix = [], table, resolvFile = '/etc/resolv.conf', log = () => {} } = options
     mkdirSync(folder, { recursive: true, mode: 0o711 })
     this.#options = options
     this.#tools = toolsIn(prefix)
@@ -80,6 +81,7 @@ class Bridges implements HostNetworking {
     this.#tables = new RuleTables(this.#tools, table)
     this.#naming = new Naming(join(folder, 'names'), this.#tools, {
       resolvFile,
+      log,
       onEnd: () => this.#listeners.forEach((call) => call()),
     })
   }

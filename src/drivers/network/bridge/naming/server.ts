@@ -15,6 +15,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
+import { Socket } from 'node:net'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { HostBridge } from '#kinds/network/parts.ts'
@@ -27,6 +28,9 @@ export const namingUid = 0x7000_0001
 /** What it may do: answer on low ports, hear broadcasts, ask the kernel for neighbours. */
 const rights = ['net_admin', 'net_raw', 'net_bind_service']
 
+/** One that ends sooner than this is not started anew at once: it would only end again. */
+const tooSoonMs = 5_000
+
 /** How long one that is asked to end may take. */
 const endWithinMs = 2_000
 
@@ -35,16 +39,18 @@ export class Naming {
   readonly #tools: Tools
   readonly #resolvFile: string
   readonly #onEnd: () => void
+  readonly #log: (line: string) => void
 
   constructor(
     folder: string,
     tools: Tools,
-    { resolvFile, onEnd }: { resolvFile: string; onEnd: () => void },
+    on: { resolvFile: string; onEnd: () => void; log: (line: string) => void },
   ) {
     this.#folder = folder
     this.#tools = tools
-    this.#resolvFile = resolvFile
-    this.#onEnd = onEnd
+    this.#resolvFile = on.resolvFile
+    this.#onEnd = on.onEnd
+    this.#log = on.log
   }
 
   /** Makes each network's server run with what it should say; ends those of networks that are gone. */
@@ -99,10 +105,20 @@ export class Naming {
     const server = ['--keep-in-foreground', wordOf(settingsFile), '--log-facility=/dev/null']
     const words = [...this.#tools.prefix, 'setpriv', ...user, '--no-new-privs', 'dnsmasq', ...server]
     const [program = '', ...argv] = words
-    const child = spawn(program, argv, { stdio: 'ignore', detached: true, cwd: '/' })
+    // It says on its standard error why it does not start, and nothing after that.
+    const child = spawn(program, argv, { stdio: ['ignore', 'ignore', 'pipe'], detached: true, cwd: '/' })
+    const sinceMs = performance.now()
+    child.stderr?.on('data', (bytes: Buffer) =>
+      this.#log(`dnsmasq: ${bytes.toString().trim().slice(0, 400)}`),
+    )
     child.on('error', () => undefined)
-    child.on('exit', () => this.#onEnd())
+    child.on('exit', () => {
+      const isSoon = performance.now() - sinceMs < tooSoonMs
+      if (isSoon) setTimeout(this.#onEnd, tooSoonMs).unref()
+      else this.#onEnd()
+    })
     child.unref()
+    if (child.stderr instanceof Socket) child.stderr.unref()
   }
 
   async #end(network: string, pids: readonly number[]) {
