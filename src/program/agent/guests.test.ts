@@ -358,7 +358,7 @@ test('memory that a snapshot kept is gone on from once, at the boot that names i
     boot: 2,
     epoch: 2,
     disks: [diskOf('disk0', v1)],
-    memoryOf: { snapshot: 's1', boot: 2 },
+    memoryOf: { snapshot: '00000000-0000-4000-8000-0000000000f1', boot: 2 },
   }
   await stage.wish(a, wish)
   await stage.work(a, 30_000)
