@@ -86,10 +86,13 @@ export function startDifferences(
     ...shape,
     machineVersion: null,
   })
-  const version = wish.shape.machineVersion
-  const isOther = version !== null && running.machineVersion !== null && version !== running.machineVersion
+  const isOther = isOtherVersion(wish.shape.machineVersion, running.machineVersion)
   const paths = differences(of(begun), of(wish))
     .map(({ path }) => path.split('.')[0] ?? path)
     .filter((field) => !unseen.has(field))
   return [...new Set([...paths, ...(isOther ? ['machineVersion'] : [])])].map((restart) => ({ restart }))
 }
+
+/** A person may name the machine type alone, without the CPU model behind the slash. */
+const isOtherVersion = (wished: string | null, runs: string | null) =>
+  wished !== null && runs !== null && runs !== wished && !runs.startsWith(`${wished}/`)

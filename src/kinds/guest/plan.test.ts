@@ -234,3 +234,25 @@ function settledFrom(spec: GuestSpec, first: GuestObserved, random: Random): Gue
   deepEqual(planGuest(spec, now).steps, [])
   return now
 }
+
+test('a machine version wished without its CPU model is the one that runs', () => {
+  const { memoryMib, machineType, kernelImage, commandLine, shape } = wish
+  const begun = { memoryMib, machineType, kernelImage, commandLine, shape }
+  const running: GuestObserved['running'] = {
+    cpus: 1,
+    memoryMib: 64,
+    machineType: 'q35',
+    cpusMax: 1,
+    memoryMaxMib: 64,
+    balloonMib: null,
+    machineVersion: 'pc-q35-7.2/EPYC',
+    disks: [],
+    nics: [],
+    cdroms: [],
+  }
+  const now = { ...seen, running, record: { ...record, begun, machineVersion: 'pc-q35-7.2/EPYC' } }
+  const wishing = (machineVersion: string | null) => ({ ...wish, shape: { ...shape, machineVersion } })
+  for (const version of [null, 'pc-q35-7.2', 'pc-q35-7.2/EPYC']) deepEqual(codes(wishing(version), now), [])
+  for (const version of ['pc-q35-7.1', 'pc-q35-7'])
+    deepEqual(codes(wishing(version), now), ['guest/restart-required'])
+})
