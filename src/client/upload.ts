@@ -64,10 +64,16 @@ export async function arrivedBytes(
   name: string,
   project?: string,
 ): Promise<number> {
-  const { headers } = await client.caller.call(part(kind, name, 'content'), {
-    method: 'HEAD',
-    query: { project },
-  })
+  const ask = { method: 'HEAD', query: { project } } as const
+  const { headers } = await client.caller
+    .call(part(kind, name, 'content'), ask)
+    .catch(async (error: unknown) => {
+      // An answer to HEAD has no body that says what is wrong; reading the object does.
+      await client.get(kind, name, project)
+      throw error instanceof Problem && error.code === 'answer/strange'
+        ? new Problem('link/lost', { peer: 'the host' }, { cause: error })
+        : error
+    })
   return Number(headers.get('upload-offset') ?? 0)
 }
 
