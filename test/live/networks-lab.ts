@@ -93,7 +93,7 @@ export class Puppet {
 
   /** Waits until a text has come, and says all that came before it and with it. */
   async hears(text: string): Promise<string[]> {
-    while (!this.heard.some((each) => each.text === text))
+    while (this.heard.at(-1)?.text !== text && !this.heard.some((each) => each.text === text))
       await new Promise<void>((resolve) => (this.#wake = resolve))
     return this.heard.map((each) => each.text)
   }

@@ -125,14 +125,16 @@ class Bridges implements HostNetworking {
     this.#before('note')
     this.#made.willMake(namesIn(without(world, refusals), vlanOf))
     this.#before('make')
+    let isMade = false
     for (const bridge of without(world, refusals).bridges) {
-      const problem = await this.#make(bridge, world, links).catch(asProblem)
-      if (problem !== undefined) refusals.set(bridge.network, problem)
+      const made = await this.#make(bridge, world, links).catch(asProblem)
+      if (made instanceof Problem) refusals.set(bridge.network, made)
+      isMade ||= made !== false
     }
     this.#before('switches')
     await turnSwitches(this.#tools, this.#made, without(world, refusals))
     this.#before('rules')
-    await this.#rule(world, links)
+    await this.#rule(world, links, isMade)
     this.#before('join')
     await this.#join(without(world, refusals), links)
     this.#before('names')
@@ -165,18 +167,20 @@ class Bridges implements HostNetworking {
     return refusals
   }
 
-  async #make(bridge: HostBridge, world: HostNetworks, links: ReadonlyMap<string, Link>): Promise<undefined> {
+  async #make(bridge: HostBridge, world: HostNetworks, links: ReadonlyMap<string, Link>): Promise<boolean> {
     const kind = this.#options.ports ?? 'tap'
-    await batch(this.#tools, 'ip', [
+    const lines = [
       ...bridgeLines(bridge, links.get(bridge.interface)),
       ...portsOf(bridge, world.ports).flatMap((port) => portLines(port, links.get(port.interface), kind)),
-    ])
+    ]
+    await batch(this.#tools, 'ip', lines)
     await joinUplink(this.#tools, bridge, links, vlanOf(bridge))
+    return lines.length > 0
   }
 
   /** Loads the rules for all that stands on the host, also for what could not be finished. */
-  async #rule(world: HostNetworks, before: ReadonlyMap<string, Link>) {
-    const links = await readLinks(this.#tools)
+  async #rule(world: HostNetworks, before: ReadonlyMap<string, Link>, isMade: boolean) {
+    const links = isMade ? await readLinks(this.#tools) : before
     const standing = {
       ...world,
       bridges: world.bridges.filter((bridge) => links.has(bridge.interface)),

@@ -1,6 +1,7 @@
 /** Runs the programs that shape the host's network, in the agent's network namespace or in a given one. */
 
 import { spawn } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
 import { Problem } from '#model/problem.ts'
 
 export type Said = { readonly status: number; readonly output: string; readonly errors: string }
@@ -50,7 +51,9 @@ export function toolsIn(prefix: readonly string[]): Tools {
 const writing = 'printf %s "$2" > "$1"'
 
 /** A switch of the kernel under /proc/sys, of the namespace in question; nothing where there is none. */
-export async function readSwitch({ run }: Tools, path: string): Promise<string | undefined> {
+export async function readSwitch({ run, prefix }: Tools, path: string): Promise<string | undefined> {
+  if (prefix.length === 0)
+    return existsSync(`/proc/sys/${path}`) ? readFileSync(`/proc/sys/${path}`, 'utf8').trim() : undefined
   const { status, output } = await run('cat', [`/proc/sys/${path}`])
   return status === 0 ? output.trim() : undefined
 }

@@ -25,14 +25,14 @@ export class RuleTables {
    * have taken a chain with it.
    */
   async load(sheets: readonly Sheet[], isWhole: boolean): Promise<void> {
-    const before = isWhole || !(await this.#areThere()) ? undefined : this.#loaded
+    const before = isWhole ? undefined : this.#loaded
     const differences =
       before === undefined ? [undefined] : sheets.map((sheet, at) => differenceFrom(before[at], sheet))
     if (differences.every((text) => text !== undefined)) {
       const text = differences.join('')
-      if (text === '') return
+      if (text === '' && (await this.#areThere())) return
       // What is there may differ from what we remember: then the whole sets it right.
-      const { status } = await this.#tools.run('nft', ['-f', '-'], text)
+      const { status } = text === '' ? { status: 1 } : await this.#tools.run('nft', ['-f', '-'], text)
       if (status === 0) return void (this.#loaded = sheets)
     }
     this.#loaded = undefined
