@@ -14,6 +14,7 @@ import { isGuestUid } from '#drivers/hypervisor/qemu/jail/uids.ts'
 import { openLinkServer } from '#drivers/link/http2/server.ts'
 import type { LinkServer } from '#drivers/link/port.ts'
 import { openSqliteMetrics } from '#drivers/metrics/sqlite/metrics.ts'
+import { openVault } from '#drivers/vault/file/vault.ts'
 import { present } from '#base/assert.ts'
 import { story } from '#model/problem.ts'
 import { openSqliteStore } from '#drivers/store/sqlite/store.ts'
@@ -75,12 +76,13 @@ tether<ControllerOrder>(async (order, tell): Promise<Running> => {
   const store = await openSqliteStore({ folder })
   const ledger = await openSqliteLedger({ folder })
   const metrics = openSqliteMetrics({ folder })
+  const vault = openVault(join(folder, 'volumes.key'))
   const simulation = order.simulation === null ? undefined : simulated(order.simulation, log)
   const linkCredentials = () => authority.ensure(join(folder, 'link.pem'), { purpose: 'controller' })
   const real = simulation ? null : await openLinkServer({ path, credentials: await linkCredentials() })
   const link: LinkServer = simulation?.link ?? present(real, 'one of the two links is open')
   const controller = await runController(
-    { store, ledger, link, metrics, clock: realClock, newId: randomUUID, log },
+    { store, ledger, link, metrics, vault, clock: realClock, newId: randomUUID, log },
     { version, host: simulation === undefined ? order.host : null, withHello: order.makesHello },
   )
   await simulation?.begin(controller.desk)

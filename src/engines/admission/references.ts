@@ -60,7 +60,7 @@ export const canBeNamed = (kind: Kind, kinds: readonly Kind[]) =>
 const holdsOthers = new Set(['project', 'host'])
 
 /** Kinds whose objects go together with the one they name, rather than keep it. */
-export const goesWith: Readonly<Record<string, string>> = { token: 'user' }
+export const goesWith: Readonly<Record<string, string>> = { token: 'user', snapshot: 'machine' }
 
 /** The first object that uses this one, if any. */
 export function userOf(target: Document, around: Around): Document | undefined {

@@ -11,13 +11,14 @@ const seen: CustodyObserved = {
   isGone: false,
   reaching: ['a'],
   isImage: false,
+  lacksKey: false,
 }
 
 const everyState: readonly CustodyObserved[] = [null, 'a', 'b'].flatMap((host) =>
   either.flatMap((isHostConnected) =>
     either.flatMap((isGone) =>
       [[], ['a'], ['c', 'b', 'a'], ['b', 'c']].flatMap((reaching) =>
-        either.map((isImage) => ({ host, isHostConnected, isGone, reaching, isImage })),
+        either.map((isImage) => ({ ...seen, host, isHostConnected, isGone, reaching, isImage })),
       ),
     ),
   ),

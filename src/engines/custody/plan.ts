@@ -16,12 +16,18 @@ export type CustodyObserved = {
   readonly reaching: readonly string[]
   /** Whether the document is an image; else a volume. */
   readonly isImage: boolean
+  /** Whether it is to be encrypted and has no key yet. */
+  readonly lacksKey: boolean
 }
 
-export type CustodyStep = { readonly do: 'assign'; readonly host: string } | { readonly do: 'forget' }
+export type CustodyStep =
+  | { readonly do: 'assign'; readonly host: string }
+  | { readonly do: 'make-key' }
+  | { readonly do: 'forget' }
 
 export function planCustody(wish: CustodyWish, seen: CustodyObserved): Plan<CustodyStep> {
   if (wish.isDeleting && (seen.host === null || seen.isGone)) return proceed({ do: 'forget' })
+  if (seen.lacksKey) return proceed({ do: 'make-key' })
   if (seen.host === null) {
     const [host] = seen.reaching.toSorted()
     if (host !== undefined) return proceed({ do: 'assign', host })

@@ -12,6 +12,7 @@ import type { Ledger } from '#drivers/ledger/port.ts'
 import type { LinkServer } from '#drivers/link/port.ts'
 import type { Metrics } from '#drivers/metrics/port.ts'
 import type { Store } from '#drivers/store/port.ts'
+import type { Vault } from '#drivers/vault/port.ts'
 import { WorkQueue } from '#runtime/queue.ts'
 import { round, type BeforeStep, type Reconciler } from '#runtime/reconcile.ts'
 import { Replica } from '#runtime/replica.ts'
@@ -26,6 +27,8 @@ import { liftAll } from './lifting.ts'
 import { machineReconciler, machinesConcerned, namesOf } from './machines.ts'
 import { Measurements } from './measurements.ts'
 import { Outbox } from './outbox.ts'
+import { snapshotCustody, snapshotsConcerned } from './snapshots.ts'
+import { keyKind, VolumeKeys } from './volume-keys.ts'
 import { rehearseWith } from './rehearse.ts'
 import { Reports } from './reports.ts'
 import { plant } from './seeds.ts'
@@ -36,6 +39,8 @@ export type ControllerPorts = {
   readonly store: Store
   readonly ledger: Ledger
   readonly link: LinkServer
+  /** Without one no volume can be encrypted. */
+  readonly vault?: Vault | undefined
   /** Absent: what is measured is not kept. */
   readonly metrics?: Metrics
   readonly clock: Clock
@@ -56,7 +61,7 @@ export type Controller = { readonly desk: Desk; readonly stop: () => Promise<voi
 /** Resolves once the store is read, the seeds are planted and agents may come. */
 export async function runController(ports: ControllerPorts, options: ControllerOptions): Promise<Controller> {
   const abort = new AbortController()
-  const replica = indexed(new Replica(ports.store, [...kinds.map(({ name }) => name), 'allocation']))
+  const replica = indexed(new Replica(ports.store, [...kinds.map(({ name }) => name), 'allocation', keyKind]))
   await replica.start(abort.signal)
   await liftAll(replica)
   await plant(replica, {
@@ -74,7 +79,7 @@ export async function runController(ports: ControllerPorts, options: ControllerO
   ports.link.onSession((session) => sessions.welcome(session))
   outbox.wake()
   for (const { document } of replica.all('machine')) queues.machine.wake(document.id)
-  for (const kind of ['volume', 'image'] as const)
+  for (const kind of ['volume', 'image', 'snapshot'] as const)
     for (const { document } of replica.all(kind)) queues[kind].wake(document.id)
   return {
     desk: deskOf(ports, options, replica, parts),
@@ -95,28 +100,35 @@ function assemble(ports: ControllerPorts, options: ControllerOptions, replica: R
   new ProjectUsage(replica, clock).follow()
   const chronicle = new Chronicle(ledger, clock, newId)
   const allocations = new HostAllocations(replica)
+  const keys = new VolumeKeys(replica, ports.vault)
   const hosts = new Hosts({ replica, clock, allocations, chronicle })
-  const reports = new Reports(replica, hosts, chronicle, () => ({ newId, nowMs: clock.now() }))
+  const reports = new Reports(replica, hosts, chronicle, () => ({ newId, nowMs: clock.now(), keys }))
   const measurements = new Measurements({ replica, clock, metrics: ports.metrics, log: ports.log })
   const census = new Census(replica, clock)
-  const sessions = new Sessions(replica, census, {
-    onConnect: (host) => void hosts.connected(host).catch((fault) => ports.log(story(fault))),
-    onLost: (host) => ports.log(`host ${host}: connection lost`),
-    onUp: (host, up) => {
-      if (up.say === 'heartbeat') measurements.take(host, up.usage)
-      return reports.take(host, up)
+  const sessions = new Sessions(
+    replica,
+    { census, keys },
+    {
+      onConnect: (host) => void hosts.connected(host).catch((fault) => ports.log(story(fault))),
+      onLost: (host) => ports.log(`host ${host}: connection lost`),
+      onUp: (host, up) => {
+        if (up.say === 'heartbeat') measurements.take(host, up.usage)
+        return reports.take(host, up)
+      },
     },
-  })
+  )
   // Silence by the bound, not by the connection: after our own restart nobody is connected yet (I-03).
   const isConnected = (host: string) => allocations.silentSince(host) === null
   const queues = {
     machine: queueOf(ports, machineReconciler({ replica, allocations, chronicle, clock, newId })),
-    volume: queueOf(ports, custodyReconciler('volume', { replica, allocations, isConnected })),
-    image: queueOf(ports, custodyReconciler('image', { replica, allocations, isConnected })),
+    volume: queueOf(ports, custodyReconciler('volume', { replica, allocations, isConnected, keys })),
+    image: queueOf(ports, custodyReconciler('image', { replica, allocations, isConnected, keys })),
+    snapshot: queueOf(ports, snapshotCustody({ replica, clock, isConnected })),
   }
   replica.onChange((seen) => {
     for (const change of seen) {
       for (const id of machinesConcerned(replica, change)) queues.machine.wake(id)
+      for (const id of snapshotsConcerned(replica, change)) queues.snapshot.wake(id)
       if (change.kind === 'volume' || change.kind === 'image') queues[change.kind].wake(change.id)
       if (change.kind === 'host' || change.kind === 'datastore') wakeUnassigned(replica, queues)
     }
@@ -161,6 +173,13 @@ function indexed(replica: Replica): Replica {
   replica.index('volume-in', 'volume', ({ project }) => [project ?? ''])
   replica.index('machines-naming', 'machine', namesOf)
   replica.index('machines-on', 'machine', ({ host }) => [host ?? ''])
+  replica.index('snapshots-of', 'snapshot', ({ status }) => [
+    (status as { machine?: string | null }).machine ?? '',
+  ])
+  replica.index('snapshots-naming', 'snapshot', ({ spec }) => {
+    const { machine } = spec as { machine: string }
+    return [machine.slice(machine.indexOf('/') + 1)]
+  })
   replica.index('unassigned', 'volume', ({ host }) => (host === null ? ['volume'] : []))
   replica.index('unassigned-image', 'image', ({ host }) => (host === null ? ['image'] : []))
   Census.index(replica)

@@ -6,9 +6,15 @@ import type { Replica } from '#runtime/replica.ts'
 import type { Reconciler } from '#runtime/reconcile.ts'
 import { edited, forgotten, put } from './documents.ts'
 import type { HostAllocations } from './allocations.ts'
+import { sourceOf } from './told.ts'
+import type { VolumeKeys } from './volume-keys.ts'
 
 type Kept = Document<
-  { readonly datastore: string },
+  {
+    readonly datastore: string
+    readonly snapshot?: string | null
+    readonly isEncrypted?: boolean
+  },
   { readonly state: string; readonly holds: readonly unknown[] }
 >
 type CustodySeen = { readonly document: Kept; readonly revision: number; readonly observed: CustodyObserved }
@@ -17,6 +23,7 @@ export type CustodyLoop = {
   readonly replica: Replica
   readonly allocations: HostAllocations
   readonly isConnected: (host: string) => boolean
+  readonly keys: VolumeKeys
 }
 
 export function custodyReconciler(
@@ -37,8 +44,18 @@ export function custodyReconciler(
       ),
     report: (_, plan) => plan.holds,
     hands: ({ document, revision }) => ({
+      'make-key': async () => {
+        const source = sourceOf(replica, document as never)
+        const made = on.keys.made(document.id, source?.volume ?? null)
+        // Its host is told of the key as of any other change of the wish.
+        const { generation } = document
+        if (made.length > 0)
+          await replica.commit([...made, put({ ...document, generation: generation + 1 }, revision)])
+      },
       assign: async ({ host }) => void (await replica.commit([put({ ...document, host }, revision)])),
-      forget: async () => void (await replica.commit(forgotten(document, revision))),
+      forget: async () => {
+        await replica.commit([...forgotten(document, revision), ...on.keys.forgotten(document.id)])
+      },
     }),
     tell: async ({ document, observed }, holds) => {
       // While an agent carries it out, what it says stands; the controller speaks only for the unassigned.
@@ -48,23 +65,30 @@ export function custodyReconciler(
   }
 }
 
-function observe(
-  kind: 'volume' | 'image',
-  document: Kept,
-  { allocations, isConnected }: CustodyLoop,
-): CustodyObserved {
+function observe(kind: 'volume' | 'image', document: Kept, on: CustodyLoop): CustodyObserved {
+  const { isConnected } = on
   return {
     host: document.host,
     isHostConnected: document.host !== null && isConnected(document.host),
     isGone: document.status.state === 'gone',
-    reaching: document.host === null ? reachingHosts(document, allocations) : [],
+    reaching: document.host === null ? reachingHosts(document, on) : [],
     isImage: kind === 'image',
+    lacksKey: lacksKey(document, on),
   }
 }
 
 /** Looked up only for what nobody carries out yet: it goes through every host. */
-const reachingHosts = ({ spec }: Kept, allocations: HostAllocations): string[] =>
-  allocations
+function reachingHosts(document: Kept, { replica, allocations }: CustodyLoop): string[] {
+  const { spec } = document
+  const hosts = allocations
     .candidates()
     .filter(({ isConnected, datastores }) => isConnected && datastores.includes(spec.datastore))
     .map(({ name }) => name)
+  if (spec.snapshot === undefined || spec.snapshot === null) return hosts
+  // What it starts with lies on one host.
+  const source = sourceOf(replica, document as never)
+  return hosts.filter((name) => name === source?.host)
+}
+
+const lacksKey = ({ id, spec, deletingAtMs }: Kept, { keys }: CustodyLoop) =>
+  spec.isEncrypted === true && deletingAtMs === null && !keys.has(id)

@@ -8,16 +8,18 @@ import type { Change } from '#drivers/store/port.ts'
 import { kindNamed } from '#kinds/registry.ts'
 import type { GuestSpec, GuestStatus } from '#kinds/guest/schema.ts'
 import { guestClaims } from '#kinds/machine/body.ts'
+import type { SnapshotStatus } from '#kinds/snapshot/schema.ts'
 import type { HostStatus } from '#kinds/host/schema.ts'
 import type { MachineSpec } from '#kinds/machine/schema.ts'
 import type { Replica } from '#runtime/replica.ts'
 import { created, documentOf, edited } from './documents.ts'
 import type { Hosts } from './hosts.ts'
 import type { Chronicle } from './chronicle.ts'
+import type { VolumeKeys } from './volume-keys.ts'
 import { strayFrom } from './strays.ts'
 
 /** What making a document takes: a new id, and the time. */
-type Making = () => { readonly newId: () => string; readonly nowMs: number }
+type Making = () => { readonly newId: () => string; readonly nowMs: number; readonly keys: VolumeKeys }
 
 type Report = Extract<Up, { say: 'report' }>
 
@@ -27,6 +29,7 @@ export class Reports {
   readonly #chronicle: Chronicle
   readonly #making: Making
   /** Documents that agents hold and the store does not know, by host and id (I-22). */
+  readonly #sealed = new Map<string, unknown>()
   readonly #strays = new Map<string, Map<string, Document>>()
 
   constructor(replica: Replica, hosts: Hosts, chronicle: Chronicle, making: Making) {
@@ -72,6 +75,7 @@ export class Reports {
     const isKnown = this.#replica.get(document.kind, document.id) !== undefined
     const changes = [
       ...(isKnown ? [] : [...created(this.#unique(document)), ...claimsOf(document)]),
+      ...this.#making().keys.restored(document.id, this.#sealed.get(document.id)),
       ...(machine === undefined ? [] : created(machine)),
     ]
     if (changes.length > 0) await this.#replica.commit(changes)
@@ -89,6 +93,7 @@ export class Reports {
     }
     const stray = strayFrom(host, report)
     if (stray === undefined) return
+    if (isObject(report.document) && kind === 'volume') this.#sealed.set(id, report.document.sealed)
     this.#keepStray(host, stray)
     await this.#showStrays(host)
   }
@@ -186,7 +191,14 @@ function accepted(now: Document, host: string, status: Record<string, unknown>):
   if (now.host !== host) return now
   const seenEpoch = (now.status as { epoch?: number }).epoch ?? 0
   const epoch = typeof status.epoch === 'number' ? status.epoch : seenEpoch
-  return epoch < seenEpoch ? now : { ...now, status }
+  return epoch < seenEpoch ? now : { ...now, status: { ...status, ...ownWords(now) } }
+}
+
+/** What the controller itself says in the status of what a host carries out. */
+function ownWords({ kind, status }: Document): object {
+  if (kind !== 'snapshot') return {}
+  const { parent, machine, reverts } = status as SnapshotStatus
+  return { parent, machine, reverts }
 }
 
 /** What a guest has open is its machine's again (I-01); problem `store/claimed` when another has it now. */

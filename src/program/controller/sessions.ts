@@ -4,15 +4,16 @@
  */
 
 import type { Json, JsonObject } from '#base/json.ts'
-import type { Document, Stored } from '#model/document.ts'
+import type { Stored } from '#model/document.ts'
 import { Problem } from '#model/problem.ts'
-import { resolve } from '#model/reference.ts'
 import type { Ask, ByteChannel, Open, Session, Up } from '#drivers/link/port.ts'
 import type { Replica, Seen } from '#runtime/replica.ts'
 import type { Census, Counting } from './census.ts'
+import { toldWith } from './told.ts'
+import type { VolumeKeys } from './volume-keys.ts'
 
 /** Kinds that agents carry out, in the order in which an agent should hear of them. */
-export const carriedKinds = ['datastore', 'image', 'volume', 'guest'] as const
+export const carriedKinds = ['datastore', 'image', 'volume', 'guest', 'snapshot'] as const
 const carried: ReadonlySet<string> = new Set(carriedKinds)
 
 const askTimeoutMs = 15_000
@@ -27,13 +28,19 @@ export type Listeners = {
 export class Sessions {
   readonly #replica: Replica
   readonly #census: Census
+  readonly #keys: VolumeKeys
   readonly #listeners: Listeners
   readonly #sessions = new Map<string, Session>()
   readonly #listening = new Map<string, Promise<void>>()
 
   /** The census must have heard of changes first: a host is told of a network before a guest on it. */
-  constructor(replica: Replica, census: Census, listeners: Listeners) {
+  constructor(
+    replica: Replica,
+    { census, keys }: { census: Census; keys: VolumeKeys },
+    listeners: Listeners,
+  ) {
     this.#replica = replica
+    this.#keys = keys
     this.#census = census
     census.onNews(
       (host, counting) => this.#sessions.get(host)?.send({ say: 'wish', wish: this.#counted(counting) }),
@@ -121,18 +128,8 @@ export class Sessions {
   /** The document without its status, with the ids of what it names: agents know no names. */
   #wish({ document, revision }: Stored): { revision: number; document: Json } {
     const { status: _, ...rest } = document
-    const image = (document.spec as { image?: unknown }).image
-    const resolved =
-      document.kind === 'volume' && typeof image === 'string'
-        ? { image: this.#idOf('image', document, image) }
-        : {}
-    return { revision, document: { ...(rest as unknown as JsonObject), resolved } }
-  }
-
-  #idOf(kind: string, { project }: Document, name: string): string | null {
-    const find = (kind: string, project: string | null, name: string) =>
-      this.#replica.find(kind, project, name)?.document
-    return resolve(name, { kind, scope: 'project', project, find })?.id ?? null
+    const told = toldWith(this.#replica, this.#keys, document)
+    return { revision, document: { ...(rest as unknown as JsonObject), ...told } }
   }
 
   /** What an older session said is taken in before what a newer one says, so that nothing old comes last. */
