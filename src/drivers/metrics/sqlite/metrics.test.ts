@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, openSync, closeSync, rmSync, statSync, writeSync, existsSync } from 'node:fs'
+import { cpSync, mkdtempSync, openSync, closeSync, rmSync, statSync, writeSync, existsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -110,4 +110,32 @@ test('where the disk has little room it is left to others, and nothing is said o
   await assert.rejects(metrics.write(samples(0, 6, 1)), { code: 'store/full' })
   await metrics.close()
   rmSync(at.folder, { recursive: true })
+})
+
+test('a crash costs the last minutes at most, and packing begun before goes on (I-20)', async () => {
+  const at = place()
+  const metrics = openSqliteMetrics(at)
+  for (let minute = 0; minute < 130; minute++) await metrics.write(samples(minute * 60_000, 6, 60))
+  // One part of the packing of the first hour: some machines are packed, others are not.
+  await metrics.tend({ nowMs: 130 * 60_000, isKnown: [], mayForget: false })
+  const crashed = { ...place() }
+  cpSync(at.folder, crashed.folder, { recursive: true })
+  rmSync(join(crashed.folder, 'metrics.lock'))
+  await metrics.close()
+  const again = openSqliteMetrics(crashed)
+  const counts = async () => {
+    const reads = Array.from({ length: 60 }, (_, n) =>
+      again.read({ ...span(`m${n}`, 0), toMs: 130 * 60_000 }),
+    )
+    return (await Promise.all(reads)).map(({ times }) => times.length)
+  }
+  const before = await counts()
+  assert.ok(
+    before.every((count) => count >= 128 * 6),
+    before.join(),
+  )
+  await tended(again, 130 * 60_000, [], false)
+  assert.deepEqual(await counts(), before)
+  await again.close()
+  for (const { folder } of [at, crashed]) rmSync(folder, { recursive: true })
 })
