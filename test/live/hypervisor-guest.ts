@@ -47,6 +47,8 @@ const partModules = [
   'sd_mod',
   'cdrom',
   'sr_mod',
+  'fuse',
+  'virtiofs',
 ]
 
 const initWith = (blocks: readonly string[]) => `#!/bin/busybox sh

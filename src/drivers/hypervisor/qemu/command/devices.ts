@@ -2,14 +2,24 @@
  * The other devices. Their places on the bus are fixed, so that a guest finds each thing where it was:
  *
  *     pcie.0   1 screen · 2 randomness · 3 balloon · 4 channels · 5.0–7 and 18.0–7 spare ports for hot-plug
- *              6–d network plugs · e–10 disks, eight to a slot · 11 panic (arm64) · 12 watchdog · 13 SCSI
+ *              6 network plugs · e–10 disks, eight to a slot, each plug and disk behind a port of its own
+ *              7 network plugs of old kinds · 11 panic (arm64) · 12 watchdog · 13 SCSI
  *              14 USB · 15 seed · 16 memory that grows · 17 shares · 19–1a devices of the host · 1f chipset
  *
  * A microvm has no PCI bus; there the order of the devices decides.
  */
 
-import type { JsonObject } from '#base/json.ts'
-import { device, isMicrovm, object, peerChardev, place, virtio, type Part, type Start } from './part.ts'
+import {
+  device,
+  isMicrovm,
+  object,
+  peerChardev,
+  place,
+  rootPort,
+  virtio,
+  type Part,
+  type Start,
+} from './part.ts'
 
 export const randomness = (start: Start): Part => [
   ...object({ 'qom-type': 'rng-builtin', id: 'randomness' }),
@@ -38,10 +48,6 @@ export const spareIds = Array.from({ length: 16 }, (_, n) => `spare${n}`)
 
 export const sparePorts = (start: Start): Part =>
   isMicrovm(start) ? [] : spareIds.flatMap((id, n) => rootPort(id, n + 1, place(n < 8 ? 5 : 0x18, n & 7)))
-
-/** No window for old-style ports: there are not enough of them for all, and nothing here needs them. */
-const rootPort = (id: string, chassis: number, where: JsonObject): Part =>
-  device({ driver: 'pcie-root-port', id, chassis, multifunction: true, 'io-reserve': 0, ...where })
 
 /** Bites when the guest has not stroked it for a while. */
 export const watchdog = (start: Start): Part =>

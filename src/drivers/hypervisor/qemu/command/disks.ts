@@ -3,9 +3,9 @@
 import { assert } from '#base/assert.ts'
 import type { JsonObject } from '#base/json.ts'
 import { limits } from '#model/limits.ts'
-import type { DiskFile, Medium } from '../../port.ts'
+import type { DiskFile } from '../../port.ts'
 import { isEncrypted, nodeOf } from './image.ts'
-import { device, isMicrovm, json, place, virtio, type Part, type Start } from './part.ts'
+import { device, isMicrovm, json, place, portOf, rootPort, virtio, type Part, type Start } from './part.ts'
 
 /** An error of the store stops the guest instead of reaching it (I-31). */
 const onErrors = { werror: 'stop', rerror: 'stop' }
@@ -20,6 +20,7 @@ export function controllers(start: Start): Part {
   const hasUsb = disks.some(({ bus }) => bus === 'usb') || start.usbNodes.length > 0
   return [
     ...(hasScsi ? virtio(start, 'virtio-scsi', place(0x13), { id: 'scsi' }) : []),
+    ...diskPorts(start),
     ...(hasUsb ? device({ driver: 'qemu-xhci', id: 'usb', ...place(0x14) }) : []),
   ]
 }
@@ -54,8 +55,18 @@ function diskPlace(all: readonly DiskFile[], n: number): JsonObject {
   if (bus === 'scsi') return { bus: 'scsi.0', 'scsi-id': nth }
   if (bus === 'sata') return { bus: `ide.${nth}` }
   if (bus === 'usb') return { bus: 'usb.0' }
-  return { ...place(0xe + (n >> 3), n & 7), multifunction: true }
+  return { bus: portOf(all[n]?.id ?? '') }
 }
+
+/** Ports for the disks that sit on the PCI bus themselves. */
+const diskPorts = (start: Start): Part =>
+  isMicrovm(start)
+    ? []
+    : start.body.disks.flatMap(({ id, bus }, n) =>
+        bus === 'virtio' || bus === 'nvme'
+          ? rootPort(portOf(id), 0x40 + n, place(0xe + (n >> 3), n & 7))
+          : [],
+      )
 
 /** A disk's device without its place. */
 export function diskDevice({ id, bus, cache }: DiskFile, node: string): JsonObject {
@@ -134,5 +145,3 @@ export const missingSataPorts = (start: Pick<Start, 'body' | 'architecture'>) =>
   const drives = kernel === null ? cdroms.length : 0
   return disks.filter(({ bus }) => bus === 'sata').length + drives - sataPorts
 }
-
-export type { Medium }

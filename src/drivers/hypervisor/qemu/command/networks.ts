@@ -5,7 +5,7 @@ import type { JsonObject } from '#base/json.ts'
 import { limits } from '#model/limits.ts'
 import type { Plug } from '../../port.ts'
 import { bootIndexes } from './disks.ts'
-import { device, isMicrovm, json, place, type Part, type Start } from './part.ts'
+import { device, isMicrovm, json, place, portOf, rootPort, type Part, type Start } from './part.ts'
 
 export function networks(start: Start): Part {
   const { plugs } = start.body
@@ -14,14 +14,21 @@ export function networks(start: Start): Part {
   return plugs.flatMap((plug, n) => [
     '-netdev',
     json(netdevOf(plug, start.hasVhost)),
+    ...(isMicrovm(start) || isOldKind(plug) ? [] : rootPort(portOf(plug.id), 0x60 + n, place(6, n))),
     ...device({
       ...cardOf(plug),
       ...(isMicrovm(start)
         ? { driver: 'virtio-net-device' }
-        : { ...place(6 + n), ...bootProgram(start), ...order(plug.id) }),
+        : { ...cardPlace(plug, n), ...bootProgram(start), ...order(plug.id) }),
     }),
   ])
 }
+
+const cardPlace = (plug: Plug, n: number): JsonObject =>
+  isOldKind(plug) ? { ...place(7, n), multifunction: true } : { bus: portOf(plug.id) }
+
+/** Cards from before PCI Express sit on the root bus itself. */
+const isOldKind = ({ model }: Plug) => model === 'e1000' || model === 'rtl8139'
 
 /** The program by which a card boots is left out where nobody boots from it: each costs start-up time. */
 const bootProgram = ({ body, hasBootRoms, firmware }: Start): JsonObject =>

@@ -61,3 +61,13 @@ export const virtio = (start: Start, driver: string, slot: JsonObject, rest: Jso
   isMicrovm(start)
     ? device({ driver: `${driver}-device`, ...rest })
     : device({ driver: `${driver}-pci`, ...slot, ...rest })
+
+/**
+ * A port of its own for a part: what sits on the root bus itself can never be taken away while the guest runs. No
+ * window for old-style ports: there are not enough of them for all, and nothing here needs them.
+ */
+export const rootPort = (id: string, chassis: number, where: JsonObject): Part =>
+  device({ driver: 'pcie-root-port', id, chassis, multifunction: true, 'io-reserve': 0, ...where })
+
+/** The port of a part. */
+export const portOf = (part: string) => `port-${part}`

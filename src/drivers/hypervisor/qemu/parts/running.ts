@@ -101,8 +101,14 @@ export async function findParts(
 
 const cards = /^(virtio-net-(pci|device)|e1000e?|rtl8139|vmxnet3)$/
 
+const byName = (one: { readonly name: string }, other: { readonly name: string }) =>
+  one.name < other.name ? -1 : 1
+
 async function findNics(qmp: Qmp, linksDown: readonly string[]): Promise<Running['nics']> {
-  const found = (await findParts(qmp)).filter(({ type }) => cards.test(type)).slice(0, most)
+  const found = (await findParts(qmp))
+    .filter(({ type }) => cards.test(type))
+    .slice(0, most)
+    .toSorted(byName)
   return Promise.all(
     found.map(async ({ name }) => {
       const mac = await qmp.ask('qom-get', { path: `/machine/peripheral/${name}`, property: 'mac' })

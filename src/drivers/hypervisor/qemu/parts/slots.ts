@@ -3,14 +3,17 @@
 import type { JsonObject } from '#base/json.ts'
 import { limits } from '#model/limits.ts'
 import { Problem } from '#model/problem.ts'
-import { spareIds } from '../command/devices.ts'
 import type { Change } from './parts.ts'
 import { findParts } from './running.ts'
 
 /** The bus of a free spare port. Problem `guest/no-slot`; `guest/not-live` where there is no such bus at all. */
 export async function freeSlot({ guest }: Change, part: string): Promise<JsonObject> {
-  const parts = new Set((await findParts(guest.qmp)).map(({ name }) => name))
-  const spares = spareIds.filter((id) => parts.has(id))
+  const ports = (await findParts(guest.qmp)).filter(({ type }) => type === 'pcie-root-port')
+  // A disk's own port too, once it is gone; spare ones first, so that it may come back to it.
+  const spares = ports
+    .map(({ name }) => name)
+    .filter(isOurs)
+    .toSorted(sparesFirst)
   if (spares.length === 0)
     throw new Problem('guest/not-live', { machine: guest.id, why: 'it was started without spare ports' })
   const [root] = await guest.qmp.ask('query-pci', {})
@@ -23,6 +26,12 @@ export async function freeSlot({ guest }: Change, part: string): Promise<JsonObj
   if (bus === undefined) throw new Problem('guest/no-slot', { machine: guest.id, part })
   return { bus }
 }
+
+/** Ports of the host's devices are not for others. */
+const isOurs = (port: string) => port.startsWith('spare') || port.startsWith('port-')
+
+const sparesFirst = (one: string, other: string) =>
+  Number(other.startsWith('spare')) - Number(one.startsWith('spare'))
 
 export const hasPart = async ({ guest }: Change, id: string) =>
   (await findParts(guest.qmp)).some(({ name }) => name === id)
@@ -38,7 +47,14 @@ export async function letGo(on: Change, id: string): Promise<void> {
   const { guest, clock, signal } = on
   if (!(await hasPart(on, id))) return
   // While it is still being asked, QEMU refuses to ask again.
-  await guest.qmp.ask('device_del', { id }).catch(refusedIf(/in the process of unplug/))
+  await guest.qmp.ask('device_del', { id }).catch((error: unknown) => {
+    if (error instanceof Problem && /does not support hotplug/.test(error.message))
+      throw new Problem('guest/not-live', {
+        machine: guest.id,
+        why: `${id} is built in for as long as it runs`,
+      })
+    refusedIf(/in the process of unplug/)(error)
+  })
   const deadline = clock.monotonic() + limits.detachMs
   for (let tries = 0; await hasPart(on, id); tries += 1) {
     signal.throwIfAborted()
