@@ -69,7 +69,7 @@ function readRoutes(room: () => Room, kind: Kind): Route[] {
 async function listed(room: Room, kind: Kind, { caller, query }: Call): Promise<Answer> {
   const { desk, kinds } = room
   const project = kind.scope === 'pool' ? undefined : oneOf(query, 'project')
-  const listing = listingFrom(query)
+  const listing = listingFrom(query, kind.secrets)
   const isSeen = sightOf(caller.principal, kind, kinds)
   const isWithin =
     project === undefined || project === '*'

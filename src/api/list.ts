@@ -9,6 +9,8 @@ import { at } from '#base/json.ts'
 import { compare } from '#base/order.ts'
 import { fieldProblem, read } from '#engines/admission/fields.ts'
 import type { Document, Stored } from '#model/document.ts'
+import type { Kind } from '#model/kind.ts'
+import { touchesSecret } from '#model/secrecy.ts'
 import { limits } from '#model/limits.ts'
 import { oneOf, wholeNumber, type Query } from './query.ts'
 import { selectorFrom } from './selector.ts'
@@ -34,9 +36,10 @@ const own = ['limit', 'cursor', 'labels', 'search', 'sort', 'project'] as const
 const metadata =
   /^(name|id|project|host|owner|description|generation|createdAtMs|deletingAtMs|isProtected)$|^(spec|status)\.[\w.-]{1,120}$/
 
-export function listingFrom(query: Query): Listing {
-  const order = orderFrom(oneOf(query, 'sort') ?? 'name,project')
-  const filters = [...query].flatMap(([name, values]) => filterFrom(name, values) ?? [])
+/** `secrets`: fields that must not be asked after, not even by comparing (I-45). */
+export function listingFrom(query: Query, secrets: Kind['secrets'] = []): Listing {
+  const order = orderFrom(oneOf(query, 'sort') ?? 'name,project', secrets)
+  const filters = [...query].flatMap(([name, values]) => filterFrom(name, values, secrets) ?? [])
   const labels = selectorFrom(oneOf(query, 'labels'))
   const searched = searchFrom(oneOf(query, 'search'))
   return {
@@ -113,13 +116,13 @@ function compared({ fields }: Ordering, a: Place, b: Place): number {
   return compare(a.id, b.id)
 }
 
-function orderFrom(text: string): Ordering {
+function orderFrom(text: string, secrets: Kind['secrets']): Ordering {
   const names = text.split(',')
   if (names.length > 8) throw fieldProblem('sort', 'query')
   const fields = names.map((name) => {
     const isDown = name.startsWith('-')
     return {
-      of: accessor(isDown ? name.slice(1) : name, 'sort'),
+      of: accessor(isDown ? name.slice(1) : name, 'sort', secrets),
       sign: isDown ? (-1 as const) : (1 as const),
     }
   })
@@ -130,8 +133,9 @@ function orderFrom(text: string): Ordering {
  * Reads one field of a document; the path is taken apart once. To ask of each object whether the field is its own
  * costs more than all else of a page, so only names that every object seems to have are read with that care.
  */
-function accessor(path: string, parameter: string): Accessor {
-  if (!metadata.test(path)) throw fieldProblem(parameter, 'query')
+function accessor(path: string, parameter: string, secrets: Kind['secrets']): Accessor {
+  const isSecret = path.startsWith('spec.') && touchesSecret(secrets, path.slice('spec.'.length))
+  if (isSecret || !metadata.test(path)) throw fieldProblem(parameter, 'query')
   const [root = '', ...names] = path.split('.')
   if (names.some((name) => name in Object.prototype)) return (document) => keyFrom(at(document, path))
   const begin = beginOf(root)
@@ -156,10 +160,10 @@ function beginOf(root: string): (document: Document) => unknown {
 const keyFrom = (value: unknown): Key =>
   typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : null
 
-function filterFrom(parameter: string, values: readonly string[]) {
+function filterFrom(parameter: string, values: readonly string[], secrets: Kind['secrets']) {
   if (own.some((name) => name === parameter)) return undefined
   const isNot = parameter.endsWith('!')
-  const of = accessor(isNot ? parameter.slice(0, -1) : parameter, parameter.slice(0, 64))
+  const of = accessor(isNot ? parameter.slice(0, -1) : parameter, parameter.slice(0, 64), secrets)
   const wanted = new Set(values)
   return (document: Document) => wanted.has(String(of(document) ?? '')) !== isNot
 }

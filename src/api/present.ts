@@ -2,6 +2,8 @@
 
 import { isObject, type JsonObject } from '#base/json.ts'
 import type { Stored } from '#model/document.ts'
+import { concealed } from '#model/secrecy.ts'
+import { kindNamed } from '#kinds/registry.ts'
 import { steps, type StepCode } from '#model/catalogue/steps.ts'
 import { say, type Facts, type Language } from '#model/sentence.ts'
 import type { Desk } from '#program/desk.ts'
@@ -19,7 +21,8 @@ export function presented(desk: Desk, { document, revision }: Stored, language: 
       : {}),
     ...(live === undefined ? {} : { live: saidLive(live, language) }),
   }
-  return { ...document, status: said, revision } as unknown as JsonObject
+  const spec = concealed(kindNamed(document.kind)?.secrets, document.spec)
+  return { ...document, spec, status: said, revision } as unknown as JsonObject
 }
 
 /** Live figures, the finding among them with its sentences. */

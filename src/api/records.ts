@@ -3,6 +3,8 @@
 import { differences, type Json } from '#base/json.ts'
 import type { Document } from '#model/document.ts'
 import { limits } from '#model/limits.ts'
+import { concealed } from '#model/secrecy.ts'
+import { kindNamed } from '#kinds/registry.ts'
 import type { AuditRecord } from '#drivers/ledger/port.ts'
 import type { Change } from '#drivers/store/port.ts'
 import type { Desk } from '#program/desk.ts'
@@ -49,17 +51,18 @@ export const outboxed = (record: AuditRecord): Change => ({
 
 /** Which fields of the wish changed, from what to what. */
 export function changesText(before: Document | undefined, after: Document | null): string {
-  const wishOf = (document: Document | null | undefined) =>
+  const secrets = kindNamed((after ?? before)?.kind ?? '')?.secrets
+  const wishOf = (document: Document | null | undefined, former?: Document) =>
     document === null || document === undefined
       ? {}
       : {
-          spec: document.spec,
+          spec: concealed(secrets, document.spec, former?.spec),
           labels: document.labels,
           description: document.description,
           isProtected: document.isProtected,
         }
   if (after === null || before === undefined) return JSON.stringify(wishOf(after ?? before))
-  return JSON.stringify(differences(wishOf(before), wishOf(after)))
+  return JSON.stringify(differences(wishOf(before), wishOf(after, before)))
 }
 
 const minuteMs = 60_000

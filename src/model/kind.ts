@@ -72,6 +72,8 @@ export type Kind<Spec extends z.ZodObject = z.ZodObject, Status extends z.ZodObj
    * event and record a mark stands for them, and a mark written back keeps what is there (I-45).
    */
   readonly secrets?: readonly string[]
+  /** Paths of the spec below which texts may have several lines: scripts and files for a guest. */
+  readonly lines?: readonly string[]
   /** Fields of the spec that name an object of another kind: dotted path (`[]` for each) → kind. */
   readonly references: Readonly<Record<string, string>>
   /** `planned`: deletion is a wish that a planner carries out; `at-once`: it is gone with the commit. */

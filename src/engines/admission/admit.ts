@@ -5,6 +5,7 @@ import { Id, type Document } from '#model/document.ts'
 import type { Kind } from '#model/kind.ts'
 import { reason, type Reason } from '#model/plan.ts'
 import { Problem } from '#model/problem.ts'
+import { restored } from '#model/secrecy.ts'
 import type { MachineSpec } from '#kinds/machine/schema.ts'
 import { reasons } from '#model/catalogue/reasons.ts'
 import { say } from '#model/sentence.ts'
@@ -161,8 +162,12 @@ const filledIn = (kind: Kind, body: unknown, project: string | null, around: Aro
     : body
 
 /** The wish with what people need not say. */
-const completed = (kind: Kind, before: unknown, spec: unknown): unknown =>
-  kind.name === 'machine' ? withNames(spec as MachineSpec, before as MachineSpec | undefined) : spec
+function completed(kind: Kind, before: unknown, asked: unknown): unknown {
+  const spec = restored(kind.secrets, asked, before, (path) => {
+    throw fieldProblem(`spec.${path}`, 'mark')
+  })
+  return kind.name === 'machine' ? withNames(spec as MachineSpec, before as MachineSpec | undefined) : spec
+}
 
 function risen(kind: Kind, before: unknown, after: unknown): unknown {
   const fields = onlyRise[kind.name] ?? []

@@ -49,6 +49,10 @@ export const faults: Readonly<Record<string, Sentence>> = {
   ),
   'other-machine': s('is not of machine {machine}', '머신 {machine}의 것이 아닙니다'),
   'not-ready': s('is not ready: {value}', '아직 준비되지 않았습니다: {value}'),
+  mark: s(
+    'is the mark of a secret that is kept, and nothing is kept there',
+    '저장된 비밀을 나타내는 표시이지만 그 자리에 저장된 값이 없습니다',
+  ),
   query: s('is not understood here', '여기서 쓸 수 없는 값입니다'),
 }
 
@@ -109,19 +113,21 @@ const shortened = (key = '') => (key.length > 64 ? `${key.slice(0, 64)}…` : ke
 
 const controls = /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/
 
-/** Refuses texts that could not be stored or shown safely, wherever they stand. */
-export function checkTexts(value: unknown, path: string): void {
+/** Refuses texts that could not be stored or shown safely, wherever they stand. `lines`: paths below which texts may have several lines. */
+export function checkTexts(value: unknown, path: string, lines: readonly string[] = []): void {
   if (typeof value === 'string') {
-    if (controls.test(value) || !isWellFormed(value)) throw fieldProblem(path, 'text')
+    const hasLines = lines.some((prefix) => path.startsWith(prefix))
+    const text = hasLines ? value.replaceAll(/[\n\r\t]/g, ' ') : value
+    if (controls.test(text) || !isWellFormed(text)) throw fieldProblem(path, 'text')
     return
   }
   if (Array.isArray(value)) {
-    for (const [index, item] of value.entries()) checkTexts(item, `${path}.${index}`)
+    for (const [index, item] of value.entries()) checkTexts(item, `${path}.${index}`, lines)
     return
   }
   if (!isObject(value)) return
   for (const [name, item] of Object.entries(value)) {
     checkTexts(name, path)
-    checkTexts(item, `${path}.${name}`)
+    checkTexts(item, `${path}.${name}`, lines)
   }
 }

@@ -58,7 +58,11 @@ export function wishFrom(kind: Kind, body: unknown): Wish & { name?: string; pro
 
 export function specFrom(kind: Kind, value: unknown): unknown {
   const spec = read(kind.spec, value, 'spec')
-  checkTexts(spec, 'spec')
+  checkTexts(
+    spec,
+    'spec',
+    kind.lines?.map((path) => `spec.${path}`),
+  )
   return spec
 }
 

@@ -20,6 +20,9 @@ export const machine = defineKind({
   status: MachineStatus,
   fixed: ['image', 'datastore', 'cloneOf', 'bootDisk.format', 'bootDisk.isEncrypted', 'bootDisk.clone'],
   secrets: firstBootSecrets.map((path) => `firstBoot.${path}`),
+  lines: ['files', 'commands', 'userData', 'vendorData', 'networkConfig'].map(
+    (field) => `firstBoot.${field}`,
+  ),
   growing: ['diskMib'],
   references: {
     image: 'image',
