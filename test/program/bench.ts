@@ -11,6 +11,7 @@ import { memoryLink } from '#drivers/link/memory/link.ts'
 import { FakeNetwork, newFakePorts } from '#drivers/network/fake/network.ts'
 import { MemoryNotebook } from '#drivers/notebook/memory/notebook.ts'
 import { memoryDisk, memoryStore } from '#drivers/store/memory/store.ts'
+import { vaultWith } from '#drivers/vault/file/vault.ts'
 import { kindNamed } from '#kinds/registry.ts'
 import type { Document } from '#model/document.ts'
 import { runAgent } from '#program/agent/agent.ts'
@@ -23,10 +24,11 @@ export async function together() {
   const clock = realClock
   const link = memoryLink(clock)
   const world = new FakeWorld(clock, { spawnMs: 5, bootMs: 10, powerdownMs: 5, noticeMs: 1 })
-  const disk = newFakeDisk()
+  const disk = newFakeDisk({ memories: world.memories })
   const notebook = new MemoryNotebook()
   const storeDisk = { now: memoryDisk() }
   const ports = newFakePorts()
+  const vault = vaultWith(new Uint8Array(32))
   const startController = () =>
     runController(
       {
@@ -35,6 +37,7 @@ export async function together() {
         link: link.server,
         clock,
         newId: randomUUID,
+        vault,
         log,
       },
       { version: 'test', host: 'h1', withHello: false },

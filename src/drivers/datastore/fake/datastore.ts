@@ -239,8 +239,8 @@ export class FakeDatastore implements Datastore {
 
   async memory(snapshot: string) {
     const file = await this.memoryPlace(snapshot)
-    const bytes = this.#disk.memories.get(file)
-    return bytes === undefined ? null : { file, bytes }
+    const kept = this.#disk.memories.get(file)
+    return kept === undefined ? null : { file, bytes: typeof kept === 'number' ? kept : kept.length + 1 }
   }
 
   async removeMemory(snapshot: string): Promise<void> {

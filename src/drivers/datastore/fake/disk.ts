@@ -31,7 +31,8 @@ export type FakeDisk = {
   /** What is left of removed volumes because others stand on it. */
   readonly remains: Map<string, FakeVolume>
   readonly images: Map<string, FakeImage>
-  readonly memories: Map<string, number>
+  /** Kept memories by their file; a fake hypervisor may share the map. */
+  readonly memories: Map<string, number | string>
   capacityBytes: number
   usedBytes: number
   /** How long creating, growing and sealing take, in milliseconds. */
