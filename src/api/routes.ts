@@ -13,12 +13,14 @@ import { kindRoutes } from './kind-routes.ts'
 import { ledgerRoutes } from './ledger-routes.ts'
 import { pageRoutes } from './pages.ts'
 import type { Route } from './route.ts'
+import { topologyRoute } from './topology.ts'
 import { signInRoutes } from './sign-in.ts'
 import { watch } from './watch.ts'
 
 /** `room` is asked for when a route is called, not before: it holds these very routes. */
 export const routesOf = (room: () => Room, kinds: readonly Kind[]): Route[] => [
   ...kinds.flatMap((kind) => kindRoutes(room, kind)),
+  topologyRoute(room),
   catalogueRoute(),
   contentRoute(room),
   continueRoute(room),

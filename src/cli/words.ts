@@ -29,6 +29,10 @@ export const words = {
   'operand-missing': s('{what} is missing', '{what}이(가) 없습니다'),
   'operand-extra': s('`{text}` is one word too many', '`{text}`은(는) 필요 없는 말입니다'),
   'set-form': s('`--set` takes path=value, not `{value}`', '`--set`은 path=value 형식입니다: `{value}`'),
+  'part-unknown': s(
+    'Machine {name} has no part {part}; it has: {parts}',
+    '머신 {name}에 {part}이(가) 없습니다. 있는 것: {parts}',
+  ),
   'nothing-to-change': s('Nothing to change was given', '바꿀 내용이 없습니다'),
   'file-unreadable': s('{path} cannot be read: {why}', '{path}을(를) 읽을 수 없습니다: {why}'),
   'file-shape': s(
@@ -85,6 +89,7 @@ export const words = {
   state: s('State', '상태'),
   wish: s('Wish', '원하는 상태'),
   status: s('Status', '현재 상태'),
+  topology: s('Who is on it', '연결된 머신'),
   holds: s('Why not more', '보류 사유'),
   conditions: s('Conditions', '조건'),
   yes: s('yes', '예'),

@@ -107,7 +107,7 @@ test('machines have names, in IPv4 and IPv6, and follow when they change', prove
   assert.ok(wire.seen.length >= 0)
   await answers('web.lan.internal', 1, Buffer.from([10, 77, 4, 10]))
   await answers('web', 1, Buffer.from([10, 77, 4, 10]))
-  await answers('web.lan.internal', 28, Buffer.from('fd000077000400000000000000' + '00000a', 'hex'))
+  await answers('web.lan.internal', 28, Buffer.from('fd00007700040000000000000000000a', 'hex'))
   on.networks = [named('shop')]
   await on.settle()
   await answers('shop.lan.internal', 1, Buffer.from([10, 77, 4, 10]))

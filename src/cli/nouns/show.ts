@@ -1,6 +1,6 @@
 /** `decant KIND show NAME` */
 
-import { isObject } from '#base/json.ts'
+import { isObject, type JsonObject } from '#base/json.ts'
 import type { Kind } from '#model/kind.ts'
 import { holdsFrom, type Thing } from '#client/answers.ts'
 import type { Arguments } from '../arguments.ts'
@@ -11,6 +11,7 @@ import { sheetLines, type Entry } from '../table.ts'
 import { oneLine } from '../width.ts'
 import { forEach, giveBack, namesOf, type Action } from './noun.ts'
 import { portraits } from './portraits.ts'
+import { pictured, topologyFrom, topologyLines } from './topology.ts'
 
 const unseen = new Set(['state', 'phase', 'conditions', 'holds', 'live'])
 
@@ -80,6 +81,12 @@ export function sheetOf(kind: Kind, thing: Thing, context: Context): string[] {
       whyLines(thing, context).map((line) => `  ${line}`),
     ),
     ...section(paper.text('status'), sheetLines(now, '  ')),
+    ...section(
+      paper.text('topology'),
+      'topology' in thing && isObject(thing.topology)
+        ? topologyLines(thing.topology as JsonObject, context)
+        : [],
+    ),
     ...section(paper.text('wish'), sheetLines(wishEntries(kind, thing, context), '  ')),
     '',
     ...sheetLines(headEntries(kind, thing, context)),
@@ -90,7 +97,11 @@ async function show(kind: Kind, args: Arguments, context: Context): Promise<numb
   const names = namesOf(args, context)
   const client = await context.client()
   const { paper, options } = context
-  const things = await forEach(names, (name) => client.get(kind, name, options.project))
+  const things = await forEach(names, async (name) => {
+    const thing = await client.get(kind, name, options.project)
+    if (!pictured.has(kind.name)) return thing
+    return { ...thing, topology: await topologyFrom(client, kind, name, options.project) }
+  })
   await giveBack(context, things, names.length > 1)
   if (options.format !== 'table') return 0
   for (const [at, thing] of things.entries()) {

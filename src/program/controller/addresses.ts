@@ -63,8 +63,8 @@ export class Addresses {
     ) as unknown as Stored<GuestDocument>[]) {
       if (document.spec.machine === machine) continue
       for (const nic of document.spec.nics) {
-        if (nic.network !== network) continue
-        for (const address of [nic.address4, nic.address6]) if (address !== null) taken.add(address)
+        const own = nic.network === network ? [nic.address4, nic.address6] : []
+        for (const address of own) taken.add(address ?? '')
       }
       // What a guest may still use of former wishes is claimed, and no more free than what it has.
       for (const { claim } of document.spec.leaving) {

@@ -225,6 +225,8 @@ export class Census {
   async #write(kind: Counted, id: string) {
     const index = kind === 'network' ? 'guests-on-network' : 'guests-in-group'
     const members = this.#guestsBy(index, id)
+      // Those of other projects are not for everybody who sees a shared network (I-42).
+      .filter(({ document }) => document.project === this.#replica.get(kind, id)?.document.project)
       .flatMap(({ document }) => document.spec.nics)
       .filter(({ network, groups }) => (kind === 'network' ? network === id : groups.includes(id))).length
     await edited(this.#replica, { kind, id }, (document) => ({
