@@ -6,13 +6,14 @@ import type { Replica } from '#runtime/replica.ts'
 import type { Reconciler } from '#runtime/reconcile.ts'
 import { edited, forgotten, put } from './documents.ts'
 import type { HostAllocations } from './allocations.ts'
-import { sourceOf } from './told.ts'
+import { sourceOf, volumeOf } from './told.ts'
 import type { VolumeKeys } from './volume-keys.ts'
 
 type Kept = Document<
   {
     readonly datastore: string
     readonly snapshot?: string | null
+    readonly volume?: string | null
     readonly isEncrypted?: boolean
   },
   { readonly state: string; readonly holds: readonly unknown[] }
@@ -84,6 +85,11 @@ function reachingHosts(document: Kept, { replica, allocations }: CustodyLoop): s
     .candidates()
     .filter(({ isConnected, datastores }) => isConnected && datastores.includes(spec.datastore))
     .map(({ name }) => name)
+  // A copy is made where the volume lies.
+  if (document.kind === 'image' && (spec.volume ?? null) !== null) {
+    const volume = volumeOf(replica, document as never)
+    return hosts.filter((name) => name === volume?.host)
+  }
   if (spec.snapshot === undefined || spec.snapshot === null) return hosts
   // What it starts with lies on one host.
   const source = sourceOf(replica, document as never)

@@ -4,6 +4,7 @@ import type { JsonObject } from '#base/json.ts'
 import type { Document, Stored } from '#model/document.ts'
 import { resolve } from '#model/reference.ts'
 import type { GuestDocument } from '#kinds/guest/schema.ts'
+import type { ImageDocument } from '#kinds/image/schema.ts'
 import type { Layer, SnapshotDocument } from '#kinds/snapshot/schema.ts'
 import type { VolumeDocument, VolumeSpec } from '#kinds/volume/schema.ts'
 import type { Replica } from '#runtime/replica.ts'
@@ -16,6 +17,8 @@ export function toldWith(replica: Replica, keys: VolumeKeys, document: Document)
       return ofVolume(replica, keys, document as VolumeDocument)
     case 'snapshot':
       return ofSnapshot(replica, document as SnapshotDocument)
+    case 'image':
+      return ofImage(replica, document as ImageDocument)
     default:
       return { resolved: {} }
   }
@@ -35,6 +38,14 @@ function ofVolume(replica: Replica, keys: VolumeKeys, document: VolumeDocument):
     ...(known === undefined ? {} : { keys: { ...known.keys }, sealed: known.sealed }),
   }
 }
+
+const ofImage = (replica: Replica, document: ImageDocument): JsonObject => ({
+  resolved: { volume: volumeOf(replica, document)?.id ?? null },
+})
+
+/** The volume whose content an image copies. */
+export const volumeOf = (replica: Replica, document: ImageDocument) =>
+  document.spec.volume === null ? undefined : lookUp(replica, 'volume', document, document.spec.volume)
 
 /** The layer that a volume starts with: its snapshot and the volume it is of. */
 export function sourceOf(replica: Replica, document: Document<VolumeSpec>) {
