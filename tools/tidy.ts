@@ -12,7 +12,7 @@ export const layers: readonly (readonly [name: string, files: RegExp, may: strin
   ['model', /^src\/model\//, 'say what a kind, a plan, a problem is'],
   [
     'schema',
-    /^src\/kinds\/([^/]+\/(schema|spec|verbs|parts|first-boot|catalogue)|registry)\.ts$/,
+    /^src\/kinds\/([^/]+\/(schema|spec|verbs|names|parts|first-boot|catalogue)|registry)\.ts$/,
     'declare kinds',
   ],
   [
@@ -66,7 +66,7 @@ export const apart: readonly (readonly [string, string])[] = [
 const longestFile = 400
 const drawers = /(^|[/_.-])(utils?|helpers?|common|misc|manager|service|handler|types|impl)([/_.-]|$)/i
 const pure =
-  /^src\/(base\/|model\/|engines\/|kinds\/[^/]+\/(schema|spec|verbs|parts|first-boot|catalogue|(plan|observed|body|changes|report|foresee|telling|history)(-\w+)?)\.ts$)/
+  /^src\/(base\/|model\/|engines\/|kinds\/[^/]+\/(schema|spec|verbs|names|parts|first-boot|catalogue|(plan|observed|body|changes|report|foresee|telling|history)(-\w+)?)\.ts$)/
 const impure = /\b(Date\.now|new Date|Math\.random|crypto\.|process\.|performance\.now|setTimeout|async )/
 
 const imports = /(?:from|import\() ?'([#.][^']+)'/g

@@ -80,6 +80,10 @@ export async function documentsFrom(paths: readonly string[], context: Context):
   return sheets
 }
 
+/** The text of one file; problem `usage/unknown` naming it when it cannot be read. */
+export const fileText = (path: string, context: Context): Promise<string> =>
+  readable(path, context, () => textAt(path, context))
+
 async function readable<T>(path: string, context: Context, read: () => Promise<T>): Promise<T> {
   try {
     return await read()

@@ -1,9 +1,10 @@
 /** Flags as readings of a schema: one for each field that fits a flag, named after it without its unit. */
 
-import { quantityFrom, type Unit } from '#base/quantity.ts'
-import { kebab } from '#base/text.ts'
+import { quantityFrom } from '#base/quantity.ts'
 import type { Kind } from '#model/kind.ts'
 import type { Flag } from './command.ts'
+import { itemReader, itemValue } from './items.ts'
+import { flagName, placeholder, scalarFrom, wantedOf } from './scalars.ts'
 import { isScalar, plain, schemaOf, type Schema } from './schema.ts'
 
 export type FieldFlag = Flag & {
@@ -14,27 +15,10 @@ export type FieldFlag = Flag & {
   readonly read: (text: string, nowMs: number) => unknown
   /** What is wanted, for the problem. */
   readonly wanted: string
-}
-
-const suffixes: Readonly<Record<string, RegExp>> = {
-  MiB: /Mib$/,
-  seconds: /Seconds$/,
-  bytes: /Bytes$/,
-  GiB: /Gib$/,
-}
-const units: Readonly<Record<string, string>> = { MiB: '512MiB', GiB: '10GiB', bytes: '1GiB', seconds: '30s' }
-
-/** `memoryMib` → `memory`, `isShared` → `shared`, `hostLabels` → `host-label`; `taken`: names of plain fields. */
-function flagName(path: readonly string[], { unit, type }: Schema, taken: ReadonlySet<string>): string {
-  const last = path.at(-1) ?? ''
-  const bare = last
-    .replace(suffixes[unit ?? ''] ?? /$^/, '')
-    .replace(type === 'boolean' ? /^is(?=[A-Z])/ : /$^/, '')
-    .replace(/AtMs$/, 'At')
-  const name = (word: string) => kebab([...path.slice(0, -1), word].join('-'))
-  const isMany = type === 'array' || type === 'object'
-  const single = name(isMany ? bare.replace(/s$/, '') : bare)
-  return isMany && taken.has(single) ? name(bare) : single
+  /** Which texts are for this flag, where several share a name; absent: all of them. */
+  readonly accepts?: (text: string) => boolean
+  /** Whether the value names a file whose text is meant; `-`: standard input. */
+  readonly isFile?: boolean
 }
 
 const isMoment = (path: readonly string[]) => path.at(-1)?.endsWith('AtMs') === true
@@ -48,33 +32,12 @@ function momentFrom(text: string, nowMs: number): number | undefined {
   return Number.isNaN(atMs) ? undefined : atMs
 }
 
-function scalarFrom(schema: Schema, text: string): unknown {
-  if (schema.enum !== undefined) return schema.enum.includes(text) ? text : undefined
-  if (schema.type === 'boolean') return text === 'true' ? true : text === 'false' ? false : undefined
-  if (schema.type === 'string') return text
-  const number = schema.unit === undefined ? numberFrom(text) : quantityFrom(text, schema.unit as Unit)
-  return number !== undefined && schema.type === 'integer' && !Number.isInteger(number) ? undefined : number
-}
-
-const numberFrom = (text: string) => (/^-?\d+(\.\d+)?$/.test(text) ? Number(text) : undefined)
-
 function pairFrom(schema: Schema, text: string): unknown {
   const equals = text.indexOf('=')
   if (equals <= 0) return undefined
   const value = scalarFrom(schema, text.slice(equals + 1))
   return value === undefined ? undefined : [text.slice(0, equals), value]
 }
-
-const wantedOf = (schema: Schema): string =>
-  schema.enum !== undefined
-    ? schema.enum.join(' | ')
-    : schema.unit !== undefined
-      ? `a quantity such as ${units[schema.unit] ?? schema.unit}`
-      : ({ integer: 'a whole number', number: 'a number', boolean: 'true or false' }[schema.type ?? ''] ??
-        'a text')
-
-const placeholder = (schema: Schema) =>
-  schema.enum?.join('|') ?? units[schema.unit ?? ''] ?? (schema.type === 'string' ? 'TEXT' : 'N')
 
 const summaryOf = ({ title, description }: Schema) => description ?? title ?? ''
 
@@ -103,6 +66,11 @@ function flagsOf({ path, whole }: Field, nameOf: NameOf): FieldFlag[] {
     const read = (text: string) => scalarFrom(items, text)
     const many = { value: placeholder(items), isRepeatable: true, shape: 'list' } as const
     return [{ ...base, ...many, name: name(), read, wanted: wantedOf(items) }]
+  }
+  if (schema.items?.properties !== undefined) {
+    const read = itemReader(schema.items, {})
+    const many = { value: itemValue(schema.items), isRepeatable: true, shape: 'list' } as const
+    return [{ ...base, ...many, name: name(), read, wanted: 'KEY=VALUE,…' }]
   }
   if (schema.properties !== undefined)
     return fieldsOf(schema, path).flatMap((field) => flagsOf(field, nameOf))
@@ -142,7 +110,10 @@ export function fieldFlags(schema: Schema, noun: string, reserved: ReadonlySet<s
 
 /** The flags of a kind's spec, with the kinds whose names complete them. */
 export function specFlags(kind: Kind, reserved: ReadonlySet<string>): FieldFlag[] {
-  return fieldFlags(schemaOf(kind.spec), kind.name, reserved).map((flag) => {
+  const all = fieldFlags(schemaOf(kind.spec), kind.name, reserved)
+  // What a process is started with can be read by everybody on its machine: secrets come by files (I-45).
+  const open = all.filter(({ path }) => kind.secrets?.includes(path) !== true)
+  return open.map((flag) => {
     const names = kind.references[flag.path] ?? kind.references[`${flag.path}.[]`]
     return names === undefined ? flag : { ...flag, names, value: 'NAME' }
   })

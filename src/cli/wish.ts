@@ -64,7 +64,7 @@ export function specFrom(
 ): Record<string, unknown> {
   let spec: unknown = base
   for (const flag of flags) {
-    const texts = args.all(flag.name)
+    const texts = args.all(flag.name).filter(flag.accepts ?? (() => true))
     if (texts.length > 0) spec = withAt(spec, flag.path.split('.'), valueOf(flag, texts, reading))
   }
   for (const text of args.all('set')) {

@@ -76,6 +76,8 @@ export type Kind<Spec extends z.ZodObject = z.ZodObject, Status extends z.ZodObj
   readonly lines?: readonly string[]
   /** Fields of the spec that name an object of another kind: dotted path (`[]` for each) → kind. */
   readonly references: Readonly<Record<string, string>>
+  /** The wish with what people need not say, such as names of parts; `before`: as it was, if it was. */
+  completed?(spec: z.output<Spec>, before: z.output<Spec> | undefined): z.output<Spec>
   /** `planned`: deletion is a wish that a planner carries out; `at-once`: it is gone with the commit. */
   readonly deletion: 'planned' | 'at-once'
   /** Columns of the default table, after the name. */

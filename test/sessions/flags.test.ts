@@ -41,10 +41,51 @@ test('units, switches, lists, records, moments and nested fields become flags', 
     },
   )
   assert.deepEqual(typed('network', '--shared', '--no-restricted'), { isShared: true, isRestricted: false })
-  assert.deepEqual(typed('machine', '--disks', 'a', '--disks', 'b', '--disk', '2GiB'), {
-    disks: ['a', 'b'],
-    diskMib: 2048,
+  assert.deepEqual(
+    typed('machine', '--disk', 'volume=a', '--disk', 'size=1GiB,bus=scsi,read-only', '--disk', '2GiB'),
+    {
+      disks: [{ volume: 'a' }, { sizeMib: 1024, bus: 'scsi', isReadOnly: true }],
+      diskMib: 2048,
+    },
+  )
+  assert.deepEqual(
+    typed(
+      'machine',
+      '--nic',
+      'network=lan,security-group=web,security-group=db,address=10.0.0.5',
+      '--nic',
+      'lab',
+    ),
+    {
+      nics: [{ network: 'lan', securityGroups: ['web', 'db'], address4: '10.0.0.5' }, { network: 'lab' }],
+    },
+  )
+  assert.deepEqual(typed('machine', '--nic', 'address=fd00::5,forward=8080:80,forward=53/udp'), {
+    nics: [
+      {
+        address6: 'fd00::5',
+        forwards: [
+          { hostPort: 8080, guestPort: 80 },
+          { protocol: 'udp', guestPort: 53 },
+        ],
+      },
+    ],
   })
+  assert.deepEqual(
+    typed('machine', '--cdrom', 'debian', '--share', 'tag=a,folder=/srv,read-only', '--uefi'),
+    {
+      cdroms: [{ image: 'debian' }],
+      firmware: 'uefi',
+      shares: [{ tag: 'a', folder: '/srv', isReadOnly: true }],
+    },
+  )
+  assert.deepEqual(
+    typed('machine', '--hostname', 'web', '--ssh-key', 'ssh-ed25519 AAAA me', '--cpus-max', '4'),
+    {
+      firstBoot: { hostname: 'web', sshKeys: ['ssh-ed25519 AAAA me'] },
+      cpusMax: 4,
+    },
+  )
   assert.deepEqual(typed('machine', '--host-label', 'rack=1'), { hostLabels: { rack: '1' } })
   assert.deepEqual(typed('project', '--quota-memory', '4GiB', '--quota-machines=3'), {
     quota: { memoryMib: 4096, machines: 3 },

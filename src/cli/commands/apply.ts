@@ -4,7 +4,6 @@
  */
 
 import { differences, isObject, merged, type Difference } from '#base/json.ts'
-import { by } from '#base/order.ts'
 import type { Kind } from '#model/kind.ts'
 import { Problem } from '#model/problem.ts'
 import { kinds } from '#kinds/registry.ts'
@@ -17,6 +16,7 @@ import { documentsFrom, type Sheet } from '../files.ts'
 import { kindCalled } from '../nouns/command.ts'
 import { settle, waitSeconds } from '../nouns/settle.ts'
 import { differenceText, rehearsalLines } from '../rehearsal.ts'
+import { inOrder } from '../dependence.ts'
 import { oneLine } from '../width.ts'
 
 export type Item = {
@@ -53,15 +53,6 @@ function itemFrom({ from, value }: Sheet, context: Context): Item {
   return { kind, name: value.name, project, wish: Object.fromEntries(given) as Wish }
 }
 
-/** How many kinds must be there before: what an object refers to is made first. */
-function depthOf(kind: Kind): number {
-  const referred = Object.values(kind.references).flatMap(
-    (name) => kinds.find((other) => other.name === name) ?? [],
-  )
-  const own = kind.scope === 'project' ? 1 : 0
-  return Math.max(own, ...referred.map((other) => depthOf(other) + 1))
-}
-
 const wishOf = ({ spec, labels, description, isProtected }: Thing) => ({
   spec,
   labels,
@@ -70,12 +61,16 @@ const wishOf = ({ spec, labels, description, isProtected }: Thing) => ({
 })
 
 /** What would differ, defaults filled in as the server fills them in, so that `forwards: [80]` stays equal. */
-export function changesOf(kind: Kind, before: Thing, wish: Wish): Difference[] {
-  const now = wishOf(before)
+export function changesOf(kind: Kind, thing: Thing, wish: Wish): Difference[] {
+  const now = wishOf(thing)
   const after = merged(now, wish)
   const parsed = isObject(after) ? kind.spec.safeParse(after.spec) : undefined
-  const filled = parsed?.success === true && isObject(after) ? { ...after, spec: parsed.data } : after
   const known = kind.spec.safeParse(now.spec)
+  const before = known.success ? known.data : undefined
+  const filled =
+    parsed?.success === true && isObject(after)
+      ? { ...after, spec: kind.completed?.(parsed.data, before) ?? parsed.data }
+      : after
   return differences(known.success ? { ...now, spec: known.data } : now, filled)
 }
 
@@ -192,7 +187,7 @@ async function itemsFrom(args: Arguments, context: Context): Promise<Item[]> {
   if (files.length === 0)
     throw usage(context.options.language, 'flag-value', { flag: '--file', value: 'FILE|DIR|-' })
   const sheets = await documentsFrom(files, context)
-  return sheets.map((sheet) => itemFrom(sheet, context)).toSorted(by(({ kind }) => depthOf(kind)))
+  return inOrder(sheets.map((sheet) => itemFrom(sheet, context)))
 }
 
 async function eachOutcome(way: Way, items: readonly Item[], context: Context): Promise<Outcome[]> {

@@ -34,7 +34,7 @@ export async function run(args: Arguments, context: Context): Promise<number> {
   const image = onlyOperand(args, 'IMAGE', context.options.language)
   const name = args.one('name') ?? madeUpName(image)
   const [linger, client] = [lingerMs(args, context), await context.client()]
-  const thing = await created(machine(), name, asCreation(args, image), context)
+  const thing = await created(machine(), { name }, asCreation(args, image), context)
   if (args.has('detach')) {
     await giveBack(context, [thing], false)
     return 0

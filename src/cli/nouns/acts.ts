@@ -15,7 +15,7 @@ import { schemaOf } from '../schema.ts'
 import { specFrom } from '../wish.ts'
 import { oneLine } from '../width.ts'
 import { changeOf, factsOf, forEach, giveBack, namesOf, type Action } from './noun.ts'
-import { settle, waitFlag, waitSeconds } from './settle.ts'
+import { isReadyWithin, settle, waitFlag, waitingFrom } from './settle.ts'
 import { generationFlag, planFlag, sayRehearsal } from './wishing.ts'
 
 const reserved = new Set([...everywhere, waitFlag, planFlag, generationFlag, yesFlag].map(({ name }) => name))
@@ -53,12 +53,13 @@ async function verb(noun: Named<Verb>, args: Arguments, context: Context): Promi
     }
     if (!(await agrees(noun, name, args, context))) return undefined
     const thing = await client.verb(kind, name, { name: noun.name, input }, changeOf(context, args))
-    const seconds = waitSeconds(args, context)
-    const isDone = (seen: typeof thing) => act.done(seen)
+    const waiting = waitingFrom(args, context)
+    const isUntilReady = waiting?.isUntilReady === true
+    const isDone = (seen: typeof thing) => act.done(seen) && (!isUntilReady || isReadyWithin(seen))
     const after =
-      seconds === undefined
+      waiting === undefined
         ? thing
-        : ((await settle(context, { client, kind, thing, isDone, seconds })) ?? thing)
+        : ((await settle(context, { client, kind, thing, isDone, seconds: waiting.seconds })) ?? thing)
     const facts = { ...factsOf(kind, name), what: act.title[options.language] }
     if (options.format === 'table') paper.line(paper.text(isDone(after) ? 'done' : 'accepted', facts))
     return after

@@ -12,6 +12,7 @@ import { catalogueAction } from './catalogue.ts'
 import { exportAction } from './export.ts'
 import { importAction } from './import.ts'
 import { listAction } from './list.ts'
+import { machineActions } from './machine.ts'
 import { machineImportAction } from './machine-import.ts'
 import { measured, metricsAction } from './metrics.ts'
 import type { Action } from './noun.ts'
@@ -29,6 +30,7 @@ export const actionsOf = (kind: Kind): readonly Action[] => [
   ...(kind.name === 'machine' ? [machineImportAction(kind)] : []),
   ...(givenOut.has(kind.name) ? [exportAction(kind)] : []),
   ...(measured.has(kind.name) ? [metricsAction(kind)] : []),
+  ...(kind.name === 'machine' ? machineActions(kind) : []),
   ...actActions(kind),
 ]
 

@@ -10,7 +10,7 @@ import { labelsFrom, specFrom } from '../wish.ts'
 import { oneLine } from '../width.ts'
 import { changeOf, factsOf, giveBack, type Action } from './noun.ts'
 import { forwardsOf, forwardText } from './portraits.ts'
-import { settle, waitFlag, waitSeconds } from './settle.ts'
+import { isReadyWithin, settle, waitFlag, waitingFrom, type WaitingFor } from './settle.ts'
 import {
   fieldFlagsOf,
   generationFlag,
@@ -19,6 +19,7 @@ import {
   sayRehearsal,
   wishFlags,
   wishFrom,
+  withFiles,
 } from './wishing.ts'
 
 /** Where it answers, once it runs. */
@@ -27,13 +28,14 @@ function sayWhere(thing: Thing, context: Context) {
   for (const forward of forwardsOf(thing)) context.paper.line(`  ${forwardText(forward)}`)
 }
 
-async function settled(
+export async function settled(
   kind: Kind,
   thing: Thing,
-  { client, seconds, context }: { client: Client; seconds: number | undefined; context: Context },
+  { client, waiting, context }: { client: Client; waiting: WaitingFor | undefined; context: Context },
 ): Promise<Thing> {
-  if (seconds === undefined) return thing
-  const isDone = (seen: Thing) => kind.isReady(seen)
+  if (waiting === undefined) return thing
+  const { seconds, isUntilReady } = waiting
+  const isDone = (seen: Thing) => kind.isReady(seen) && (!isUntilReady || isReadyWithin(seen))
   const ready = (await settle(context, { client, kind, thing, isDone, seconds })) ?? thing
   if (context.options.format === 'table')
     context.paper.line(context.paper.text('ready', factsOf(kind, thing.name)))
@@ -49,26 +51,42 @@ function saySecret(thing: Thing, context: Context) {
   context.paper.line(oneLine(secret))
 }
 
+/** A new object's name, and what its wish begins with before anything is typed. */
+type Asked = { readonly name: string; readonly base?: object }
+
 /** Creates and says so; the object as it is after waiting, if that was asked for. */
-export async function created(kind: Kind, name: string, args: Arguments, context: Context): Promise<Thing> {
+export async function created(
+  kind: Kind,
+  { name, base = {} }: Asked,
+  args: Arguments,
+  context: Context,
+): Promise<Thing> {
   const client = await context.client()
-  const wish = await wishFrom(kind, args, context)
-  const seconds = waitSeconds(args, context)
+  const wish = await wishFrom(kind, args, context, base)
+  const waiting = waitingFrom(args, context)
   const thing = await client.create(kind, { name, ...wish }, changeOf(context, args))
   if (context.options.format === 'table')
     context.paper.line(context.paper.text('created', factsOf(kind, name)))
   saySecret(thing, context)
-  return settled(kind, thing, { client, seconds, context })
+  return settled(kind, thing, { client, waiting, context })
 }
 
-async function create(kind: Kind, args: Arguments, context: Context): Promise<number> {
-  const name = onlyOperand(args, 'NAME', context.options.language)
+const create = (kind: Kind, args: Arguments, context: Context): Promise<number> =>
+  createdFrom(kind, { name: onlyOperand(args, 'NAME', context.options.language) }, args, context)
+
+/** Creates, or says what that would do. */
+export async function createdFrom(
+  kind: Kind,
+  asked: Asked,
+  args: Arguments,
+  context: Context,
+): Promise<number> {
   if (args.has('plan')) {
     const client = await context.client()
-    const body = { name, ...(await wishFrom(kind, args, context)) }
+    const body = { name: asked.name, ...(await wishFrom(kind, args, context, asked.base)) }
     return sayRehearsal(context, await client.rehearse(kind, { op: 'create', body }, changeOf(context, args)))
   }
-  await giveBack(context, [await created(kind, name, args, context)], false)
+  await giveBack(context, [await created(kind, asked, args, context)], false)
   return 0
 }
 
@@ -78,9 +96,10 @@ function specPatch(before: Thing, spec: Record<string, unknown>): Record<string,
   return names.length === 0 ? undefined : Object.fromEntries(names.map((name) => [name, spec[name]]))
 }
 
-function patchFrom(kind: Kind, before: Thing, args: Arguments, context: Context): Wish {
+async function patchFrom(kind: Kind, before: Thing, given: Arguments, context: Context): Promise<Wish> {
   const { language } = context.options
   const reading = { language, nowMs: context.world.nowMs() }
+  const args = await withFiles(given, kind, context)
   const spec = specPatch(before, specFrom(before.spec, args, fieldFlagsOf(kind), reading))
   const [description, isProtected] = [args.one('description'), args.one('protected')]
   return {
@@ -111,7 +130,9 @@ async function edit(kind: Kind, args: Arguments, context: Context): Promise<numb
   const client = await context.client()
   const before = await client.get(kind, name, context.options.project)
   const isWhole = !isTyped(kind, args)
-  const wish = isWhole ? await replacement(before, args, context) : patchFrom(kind, before, args, context)
+  const wish = isWhole
+    ? await replacement(before, args, context)
+    : await patchFrom(kind, before, args, context)
   requireSomething(wish, context)
   const change = changeOf(context, args)
   if (args.has('plan')) {
@@ -125,8 +146,8 @@ async function edit(kind: Kind, args: Arguments, context: Context): Promise<numb
     : client.patch(kind, name, wish, held))
   const word = after.generation === before.generation ? 'unchanged' : 'changed'
   if (context.options.format === 'table') context.paper.line(context.paper.text(word, factsOf(kind, name)))
-  const seconds = waitSeconds(args, context)
-  await giveBack(context, [await settled(kind, after, { client, seconds, context })], false)
+  const waiting = waitingFrom(args, context)
+  await giveBack(context, [await settled(kind, after, { client, waiting, context })], false)
   return 0
 }
 

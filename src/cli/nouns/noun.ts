@@ -11,7 +11,7 @@ export type Action = {
   readonly name: string
   readonly summary: string
   /** What follows the action's name. */
-  readonly operands: '' | 'NAME' | 'NAME…' | 'NAME FILE'
+  readonly operands: '' | 'NAME' | 'NAME…' | 'NAME PART…' | 'SOURCE NEW' | 'NAME FILE'
   /** Worked out only when needed: reading a schema takes a few milliseconds. */
   flags(): readonly Flag[]
   run(args: Arguments, context: Context): Promise<number>

@@ -20,7 +20,26 @@ export const waitFlag: Flag = {
   name: 'wait',
   value: 'SECONDS',
   isValueOptional: true,
-  summary: `Wait until it is so, at most ${usualSeconds} seconds`,
+  summary: `Wait until it is so, at most ${usualSeconds} seconds; \`ready\`: until the guest says so`,
+}
+
+/** A first boot that installs packages takes minutes. */
+const readySeconds = 900
+
+export type WaitingFor = {
+  readonly seconds: number
+  /** Whether the guest itself must say that it is done. */
+  readonly isUntilReady: boolean
+}
+
+/** Whether what runs inside says that it is done; of what has no inside, nothing more is known. */
+export const isReadyWithin = ({ status }: Thing) => !('ready' in status) || status.ready !== null
+
+/** For how long, and for what; nothing when `--wait` was not given. */
+export function waitingFrom(args: Arguments, context: Context): WaitingFor | undefined {
+  if (args.one('wait') === 'ready') return { seconds: readySeconds, isUntilReady: true }
+  const seconds = waitSeconds(args, context)
+  return seconds === undefined ? undefined : { seconds, isUntilReady: false }
 }
 
 /** How long to wait; nothing when `--wait` was not given. */
@@ -32,7 +51,7 @@ export function waitSeconds(args: Arguments, context: Context): number | undefin
   if (seconds > 0) return seconds
   throw usage(context.options.language, 'flag-read', {
     flag: '--wait',
-    wanted: 'a number of seconds',
+    wanted: 'a number of seconds or `ready`',
     value: text,
   })
 }

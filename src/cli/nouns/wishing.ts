@@ -6,7 +6,7 @@ import type { Rehearsal, Wish } from '#client/client.ts'
 import { usage, type Arguments } from '../arguments.ts'
 import type { Context, Flag } from '../command.ts'
 import { everywhere } from '../everywhere.ts'
-import { documentsFrom } from '../files.ts'
+import { documentsFrom, fileText } from '../files.ts'
 import { specFlags, type FieldFlag } from '../flags.ts'
 import { rehearsalLines } from '../rehearsal.ts'
 import { shorthands } from '../shorthands.ts'
@@ -42,12 +42,41 @@ const memory = new Map<string, readonly FieldFlag[]>()
 
 /** Flags of the fields, the friendlier ones first. */
 export function fieldFlagsOf(kind: Kind): readonly FieldFlag[] {
-  const known = memory.get(kind.name) ?? [...(shorthands[kind.name] ?? []), ...specFlags(kind, reserved)]
+  const known = memory.get(kind.name) ?? allFlags(kind)
   memory.set(kind.name, known)
   return known
 }
 
-export const wishFlags = (kind: Kind): readonly Flag[] => [...fieldFlagsOf(kind), ...words]
+/** What is said in a friendlier way is not said in the other as well. */
+function allFlags(kind: Kind): readonly FieldFlag[] {
+  const friendly = shorthands[kind.name] ?? []
+  const [names, paths] = [friendly.map(({ name }) => name), friendly.map(({ path }) => path)]
+  const rest = specFlags(kind, reserved).filter(
+    ({ name, path }) => !names.includes(name) && !paths.includes(path),
+  )
+  return [...friendly, ...rest]
+}
+
+/** Each name once: flags that share one are told apart by their values. */
+export const wishFlags = (kind: Kind): readonly Flag[] => {
+  const flags: readonly Flag[] = [...fieldFlagsOf(kind), ...words]
+  return flags.filter(({ name }, at) => flags.findIndex((flag) => flag.name === name) === at)
+}
+
+/** The same arguments with the text of each file in place of its name. */
+export async function withFiles(args: Arguments, kind: Kind, context: Context): Promise<Arguments> {
+  const read = new Map<string, readonly string[]>()
+  for (const { name, isFile } of fieldFlagsOf(kind)) {
+    const given = isFile === true ? args.all(name) : []
+    if (given.length === 0) continue
+    // A key itself has a space in it, a file's name seldom: what cannot be a file is taken as it is.
+    const texts = given.map(async (text) =>
+      /^\S+ \S/.test(text) || text === '' ? text : await fileText(text, context),
+    )
+    read.set(name, await Promise.all(texts))
+  }
+  return { ...args, all: (name) => read.get(name) ?? args.all(name) }
+}
 
 async function fileOf(args: Arguments, context: Context): Promise<Record<string, unknown>> {
   const path = args.one('file')
@@ -60,12 +89,17 @@ async function fileOf(args: Arguments, context: Context): Promise<Record<string,
 const strip = <V>(record: Record<string, V | null>) =>
   Object.fromEntries(Object.entries(record).filter((entry): entry is [string, V] => entry[1] !== null))
 
-/** The whole wish for a new object. */
-export async function wishFrom(kind: Kind, args: Arguments, context: Context): Promise<Wish> {
+/** The whole wish for a new object; `base`: what it begins with. */
+export async function wishFrom(kind: Kind, args: Arguments, context: Context, base = {}): Promise<Wish> {
   const { language } = context.options
   const file = await fileOf(args, context)
   const reading = { language, nowMs: context.world.nowMs() }
-  const spec = specFrom(file.spec ?? {}, args, fieldFlagsOf(kind), reading)
+  const spec = specFrom(
+    { ...base, ...(isObject(file.spec) ? file.spec : {}) },
+    await withFiles(args, kind, context),
+    fieldFlagsOf(kind),
+    reading,
+  )
   const labels = {
     ...(isObject(file.labels) ? (file.labels as Record<string, string>) : {}),
     ...labelsFrom(args.all('label'), language),

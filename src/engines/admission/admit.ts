@@ -6,7 +6,6 @@ import type { Kind } from '#model/kind.ts'
 import { reason, type Reason } from '#model/plan.ts'
 import { Problem } from '#model/problem.ts'
 import { restored } from '#model/secrecy.ts'
-import type { MachineSpec } from '#kinds/machine/schema.ts'
 import { reasons } from '#model/catalogue/reasons.ts'
 import { say } from '#model/sentence.ts'
 import { z } from 'zod'
@@ -14,7 +13,6 @@ import { typed, type Admitted, type Around } from './around.ts'
 import { overSource } from './cloning.ts'
 import { fieldProblem, read } from './fields.ts'
 import { checkOurs, withOurs } from './keeping.ts'
-import { withNames } from './naming.ts'
 import { checkReferences, userOf } from './references.ts'
 import { checkRules } from './rules.ts'
 import { checkQuota, minus, nothing, usageOf } from './usage.ts'
@@ -166,7 +164,8 @@ function completed(kind: Kind, before: unknown, asked: unknown): unknown {
   const spec = restored(kind.secrets, asked, before, (path) => {
     throw fieldProblem(`spec.${path}`, 'mark')
   })
-  return kind.name === 'machine' ? withNames(spec as MachineSpec, before as MachineSpec | undefined) : spec
+  type Fields = Record<string, unknown>
+  return kind.completed?.(spec as Fields, before as Fields | undefined) ?? spec
 }
 
 function risen(kind: Kind, before: unknown, after: unknown): unknown {

@@ -10,7 +10,7 @@ import { kindNamed, kinds } from '#kinds/registry.ts'
 import type { MachineSpec } from '#kinds/machine/schema.ts'
 import { admitCreate, admitPatch, admitReplace, admitVerb } from './admit.ts'
 import type { Around } from './around.ts'
-import { withNames } from './naming.ts'
+import { withNames } from '#kinds/machine/names.ts'
 import { nothing, usageOf } from './usage.ts'
 
 const kind = (name: string) => present(kindNamed(name), name)

@@ -3,6 +3,7 @@
 import type { Document } from '#model/document.ts'
 import { defineKind } from '#model/kind.ts'
 import { firstBootSecrets } from './first-boot.ts'
+import { withNames } from './names.ts'
 import { MachineSpec, MachineStatus } from './spec.ts'
 import { machineLooks, machineSignals, machineVerbs } from './verbs.ts'
 
@@ -36,6 +37,7 @@ export const machine = defineKind({
     'cloneOf.machine': 'machine',
     'cloneOf.snapshot': 'snapshot',
   },
+  completed: withNames,
   deletion: 'planned',
   columns: [
     { title: { en: 'State', ko: '상태' }, path: 'status.state' },

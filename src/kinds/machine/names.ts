@@ -5,7 +5,7 @@
  */
 
 import { same } from '#base/json.ts'
-import type { MachineSpec } from '#kinds/machine/schema.ts'
+import type { MachineSpec } from './spec.ts'
 
 type Part = { readonly name?: string | undefined }
 
