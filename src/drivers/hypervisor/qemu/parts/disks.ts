@@ -22,8 +22,8 @@ export async function attachDisk(on: Change, disk: DiskFile): Promise<void> {
     throw new Problem('request/invalid', { field: 'disk', why: 'is not a plain disk' })
   if (await isAttached(on, disk)) return
   const place = await placeFor(on, disk)
-  for (const [file, way] of filesOf(disk)) await showFile(pidOf(on), file, way)
   await dropNodes(on, disk.id)
+  for (const [file, way] of filesOf(disk)) await showFile(pidOf(on), file, way)
   await giveKeys(guest.qmp, disk.keys)
   await guest.qmp.ask('blockdev-add', nodeOf(disk, disk.id))
   try {
