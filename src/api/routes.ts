@@ -10,6 +10,7 @@ import { catalogueRoute } from './catalogue.ts'
 import { exportRoutes } from './export.ts'
 import { figureRoutes } from './figures.ts'
 import { kindRoutes } from './kind-routes.ts'
+import { libvirtRoutes } from './libvirt.ts'
 import { ledgerRoutes } from './ledger-routes.ts'
 import { pageRoutes } from './pages.ts'
 import type { Route } from './route.ts'
@@ -25,6 +26,7 @@ export const routesOf = (room: () => Room, kinds: readonly Kind[]): Route[] => [
   contentRoute(room),
   continueRoute(room),
   ...exportRoutes(room),
+  ...libvirtRoutes(room),
   consoleRoute(room),
   bulkRoute(room),
   watchRoute(room),

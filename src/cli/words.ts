@@ -169,6 +169,13 @@ export const words = {
   ),
   'export-progress': s('{sent} of {total}, {rate}/s, {eta} left', '{sent}/{total}, {rate}/s, {eta} 남음'),
   'not-carried': s('Not carried over: {what}', '옮기지 못한 항목: {what}'),
+  'disk-content': s(
+    'The content of {target} ({file}) is not here: say where it is by --disk {target}=FILE or IMAGE, or =none',
+    '{target}({file})의 내용이 여기에 없습니다. --disk {target}=파일 또는 이미지, 또는 =none으로 지정하십시오',
+  ),
+  'libvirt-lost': s('Not carried over ({count}):', '옮기지 못한 항목({count}개):'),
+  'libvirt-changed': s('Carried over in another way ({count}):', '다르게 옮긴 항목({count}개):'),
+  'libvirt-own': s('Decided by Decant itself ({count}):', 'Decant가 스스로 정하는 항목({count}개):'),
   'upload-done': s('{total} uploaded in {time}', '{time} 동안 {total} 업로드'),
   // People
   'login-link': s(

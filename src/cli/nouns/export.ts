@@ -15,18 +15,21 @@ import { paceFrom, progressFacts } from '../progress.ts'
 import type { Action } from './noun.ts'
 
 const formats = ['qcow2', 'raw', 'ova']
+/** A machine goes out whole, or as a description for libvirt without its contents. */
+const machineFormats = ['ova', 'libvirt']
+const formatsOf = (kind: Kind) => (kind.name === 'machine' ? machineFormats : formats)
 
 const formatFlag = (kind: Kind): Flag => ({
   name: 'as',
-  value: kind.name === 'machine' ? 'ova' : formats.join('|'),
-  summary: 'Format; else by the end of FILE, else qcow2 (machines: ova)',
+  value: formatsOf(kind).join('|'),
+  summary: 'Format; else by the end of FILE, else qcow2 (machines: ova; `.xml`: libvirt)',
 })
 
 function formatOf(kind: Kind, file: string, args: Arguments, context: Context): string {
-  const ending = /\.(qcow2|raw|img|ova)$/.exec(file)?.[1]?.replace('img', 'raw')
+  const ending = /\.(qcow2|raw|img|ova|xml)$/.exec(file)?.[1]?.replace('img', 'raw').replace('xml', 'libvirt')
   const format = args.one('as') ?? ending ?? (kind.name === 'machine' ? 'ova' : 'qcow2')
-  if (formats.includes(format)) return format
-  const facts = { flag: '--as', choices: formats.join(', '), value: format }
+  if (formatsOf(kind).includes(format)) return format
+  const facts = { flag: '--as', choices: formatsOf(kind).join(', '), value: format }
   throw usage(context.options.language, 'flag-choice', facts)
 }
 
@@ -39,8 +42,9 @@ async function give(kind: Kind, args: Arguments, context: Context): Promise<numb
   const format = formatOf(kind, file, args, context)
   const client = await context.client()
   const startMs = world.nowMs()
-  const response = await client.caller.call(part(kind, name, 'content'), {
-    query: { project: options.project, format },
+  const isDomain = format === 'libvirt'
+  const response = await client.caller.call(part(kind, name, isDomain ? 'libvirt' : 'content'), {
+    query: { project: options.project, ...(isDomain ? {} : { format }) },
     signal: world.interrupted,
     // Converting takes as long as it takes.
     timeoutMs: 0,

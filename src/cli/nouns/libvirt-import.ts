@@ -1,22 +1,27 @@
 /** `decant machine import [NAME] --libvirt-xml FILE`: images of the disks that the domain names, then the machine. */
 
-import { stat } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { present } from '#base/assert.ts'
 import { isObject, type JsonObject } from '#base/json.ts'
 import type { Kind } from '#model/kind.ts'
 import { kindNamed } from '#kinds/registry.ts'
+import { base } from '#client/addresses.ts'
 import type { Client, Thing } from '#client/client.ts'
 import { usage, type Arguments } from '../arguments.ts'
 import type { Context, Flag } from '../command.ts'
-import { textFrom } from '../files.ts'
+import { textOf } from '../files.ts'
 import { oneLine } from '../width.ts'
 import { contentOf, send } from './import.ts'
 import { changeOf, factsOf, giveBack } from './noun.ts'
 import { settle, waitSeconds } from './settle.ts'
 
 export const libvirtFlags: readonly Flag[] = [
-  { name: 'libvirt-xml', value: 'FILE', summary: 'A domain as `virsh dumpxml` writes it; `-`: standard input' },
+  {
+    name: 'libvirt-xml',
+    value: 'FILE',
+    summary: 'A domain as `virsh dumpxml` writes it; `-`: standard input',
+  },
   {
     name: 'disk',
     value: 'TARGET=FILE|IMAGE',
@@ -41,20 +46,36 @@ type Foreign = {
   readonly notCarried: readonly { readonly path: string; readonly how: string; readonly why: string }[]
 }
 
-type Work = { readonly client: Client; readonly context: Context; readonly args: Arguments; readonly foreign: Foreign }
+type Given = { readonly args: Arguments; readonly context: Context }
+type Work = {
+  readonly client: Client
+  readonly context: Context
+  readonly args: Arguments
+  readonly foreign: Foreign
+}
 
 const imageSeconds = 3_600
 
-/** `TARGET=WHERE` pairs of a flag. */
-function pairsOf(flag: string, { args, context }: Pick<Work, 'args' | 'context'>): Map<string, string> {
+/** `NAME=VALUE` pairs of a flag; what has no name stands under the empty one where it may. */
+function pairsOf(flag: string, { args, context }: Given, mayBeBare = false): Map<string, string> {
   return new Map(
-    args.many(flag).map((text) => {
+    args.all(flag).map((text) => {
       const at = text.indexOf('=')
       if (at > 0) return [text.slice(0, at), text.slice(at + 1)] as const
+      if (mayBeBare) return ['', text] as const
       const facts = { flag: `--${flag}`, wanted: 'NAME=VALUE', value: text }
       throw usage(context.options.language, 'flag-read', facts)
     }),
   )
+}
+
+async function textFrom(path: string, context: Context): Promise<string> {
+  try {
+    return path === '-' ? await textOf(context.world.stdin) : await readFile(path, 'utf8')
+  } catch (error) {
+    const why = isObject(error) ? String(error.code) : String(error)
+    throw usage(context.options.language, 'file-unreadable', { path, why })
+  }
 }
 
 const isFile = (path: string) =>
@@ -64,8 +85,9 @@ const isFile = (path: string) =>
   )
 
 /** Where each disk's content is; a disk whose content nobody can find is asked for by name. */
-async function sourcesOf({ foreign, args, context }: Work): Promise<Map<string, string>> {
-  const given = pairsOf('disk', { args, context })
+async function sourcesOf(work: Work): Promise<Map<string, string>> {
+  const { foreign, context } = work
+  const given = pairsOf('disk', work)
   const sources = new Map<string, string>()
   for (const { target, medium, file } of foreign.disks) {
     if (medium === 'cdrom') continue
@@ -91,7 +113,7 @@ async function imageOf(where: string, name: string, { client, context, args }: W
 }
 
 async function specOf(name: string, work: Work): Promise<JsonObject> {
-  const { foreign, args, context } = work
+  const { foreign } = work
   const sources = await sourcesOf(work)
   const disks: JsonObject[] = []
   for (const { target, medium, options } of foreign.disks) {
@@ -102,7 +124,7 @@ async function specOf(name: string, work: Work): Promise<JsonObject> {
   }
   const [boot, ...more] = disks
   const { image = null, ...bootDisk } = boot ?? {}
-  const networks = pairsOf('network', { args: withDefault(args), context })
+  const networks = pairsOf('network', work, true)
   const nics = Array.isArray(foreign.spec['nics']) ? foreign.spec['nics'].filter(isObject) : []
   return {
     ...foreign.spec,
@@ -120,12 +142,6 @@ async function specOf(name: string, work: Work): Promise<JsonObject> {
 /** A disk that is to be empty gets what a new machine's boot disk gets. */
 const emptyMib = 8_192
 
-/** `--network NAME` stands for every network that is not named. */
-const withDefault = (args: Arguments): Arguments => ({
-  ...args,
-  many: (name) => args.many(name).map((text) => (text.includes('=') ? text : ` =${text}`.slice(1))),
-})
-
 /** What is left out, the lost things first. */
 function tell({ notCarried }: Foreign, { paper }: Context) {
   for (const how of ['lost', 'changed', 'own'] as const) {
@@ -142,8 +158,12 @@ export async function importLibvirt(kind: Kind, args: Arguments, context: Contex
   if (extra !== undefined) throw usage(options.language, 'operand-extra', { text: extra })
   const client = await context.client()
   const xml = await textFrom(args.one('libvirt-xml') ?? '-', context)
-  const response = await client.caller.call('libvirt-domains', { method: 'POST', body: { xml } })
-  const foreign = (await response.json()) as Foreign
+  const answer = await client.caller.json(`${base}/libvirt-domains`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ xml }),
+  })
+  const foreign = answer as unknown as Foreign
   const work: Work = { client, context, args, foreign }
   if (args.has('describe-only')) {
     if (options.format === 'table') tell(foreign, context)

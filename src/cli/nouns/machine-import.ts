@@ -8,6 +8,7 @@ import { present } from '#base/assert.ts'
 import type { Client, Thing } from '#client/client.ts'
 import { onlyOperand, usage, type Arguments } from '../arguments.ts'
 import type { Context, Flag } from '../command.ts'
+import { importLibvirt, libvirtFlags } from './libvirt-import.ts'
 import { contentOf, send } from './import.ts'
 import { changeOf, factsOf, giveBack, type Action } from './noun.ts'
 import { settle, waitFlag, waitSeconds } from './settle.ts'
@@ -17,7 +18,8 @@ const networkFlag: Flag = {
   name: 'network',
   value: 'NAME',
   names: 'network',
-  summary: 'What its NICs are plugged into (default)',
+  isRepeatable: true,
+  summary: 'What its NICs are plugged into (default); `THEIRS=OURS` for one network of a domain',
 }
 
 type Importing = {
@@ -115,8 +117,9 @@ async function bring(kind: Kind, args: Arguments, context: Context): Promise<num
 
 export const machineImportAction = (kind: Kind): Action => ({
   name: 'import',
-  summary: 'Make a machine, with images of its disks, of what another product gave out (OVA)',
+  summary: 'Make a machine, with images of its disks, of what another product gave out (OVA, libvirt)',
   operands: 'NAME',
-  flags: () => [ovaFlag, networkFlag, waitFlag],
-  run: (args, context) => bring(kind, args, context),
+  flags: () => [ovaFlag, ...libvirtFlags, networkFlag, waitFlag],
+  run: (args, context) =>
+    args.has('libvirt-xml') ? importLibvirt(kind, args, context) : bring(kind, args, context),
 })

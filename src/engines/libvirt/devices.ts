@@ -26,22 +26,27 @@ const own: Readonly<Record<string, string>> = {
 export function devicesOf(
   taking: Taking,
   devices: XmlElement | undefined,
-): Fields & { readonly disks: readonly ForeignDisk[] } {
+): {
+  readonly disks: readonly ForeignDisk[]
+  readonly networks: readonly (string | null)[]
+  readonly fields: Fields
+} {
   for (const [name, why] of Object.entries(own))
     for (const each of taking.children(devices, name)) taking.leave(each, 'own', why)
   const nics = nicsOf(taking, devices)
   const shares = sharesOf(taking, devices)
   const hostDevices = hostDevicesOf(taking, devices)
   tpm(taking, devices)
-  return {
-    disks: disksOf(taking, devices),
-    nics,
+  const disks = disksOf(taking, devices)
+  const fields = {
+    nics: nics.map(({ nic }) => nic),
     ...screenOf(taking, devices),
     ...watchdogOf(taking, devices),
     ...agentOf(taking, devices),
     ...(shares.length === 0 ? {} : { shares }),
     ...(hostDevices.length === 0 ? {} : { hostDevices }),
   }
+  return { disks, networks: nics.map(({ network }) => network), fields }
 }
 
 function tpm(taking: Taking, devices: XmlElement | undefined) {

@@ -11,6 +11,8 @@ export type ForeignMachine = {
   /** Fields of a machine's spec; disks and CD drives stand apart, for their content is elsewhere. */
   readonly spec: Readonly<Record<string, unknown>>
   readonly disks: readonly ForeignDisk[]
+  /** Of each NIC, what it was on, as its product calls it. */
+  readonly networks: readonly (string | null)[]
   readonly notCarried: readonly NotCarried[]
 }
 
@@ -20,14 +22,14 @@ export function machineFromDomain(root: XmlElement): ForeignMachine | undefined 
   const taking = new Taking(root)
   identity(taking, root)
   const order = bootOrderOf(taking, root)
-  const { disks, ...devices } = devicesOf(taking, taking.child(root, 'devices'))
+  const { disks, networks, fields } = devicesOf(taking, taking.child(root, 'devices'))
   const spec = {
     ...memoryOf(taking, root),
     ...cpuOf(taking, root),
     ...firmwareOf(taking, root),
     ...restartOf(taking, root),
     ...(order.length === 0 ? {} : { bootOrder: order }),
-    ...devices,
+    ...fields,
   }
   const title = taking.text(taking.child(root, 'title')) ?? ''
   const said = taking.text(taking.child(root, 'description')) ?? ''
@@ -39,6 +41,7 @@ export function machineFromDomain(root: XmlElement): ForeignMachine | undefined 
       .slice(0, 2048),
     spec,
     disks: bootFirst(disks),
+    networks,
     notCarried: taking.notCarried(),
   }
 }

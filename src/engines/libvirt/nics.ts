@@ -6,10 +6,13 @@ import type { Taking } from './taking.ts'
 
 const models = new Set(['virtio', 'e1000e', 'e1000', 'rtl8139', 'vmxnet3'])
 
-export const nicsOf = (taking: Taking, devices: XmlElement | undefined) =>
+type Plugged = { readonly nic: Readonly<Record<string, unknown>>; readonly network: string | null }
+
+/** Each NIC with the name of the network or bridge that it was on. */
+export const nicsOf = (taking: Taking, devices: XmlElement | undefined): Plugged[] =>
   taking.children(devices, 'interface').map((nic) => nicOf(taking, nic))
 
-function nicOf(taking: Taking, nic: XmlElement) {
+function nicOf(taking: Taking, nic: XmlElement): Plugged {
   const type = taking.attribute(nic, 'type') ?? 'network'
   const source = taking.child(nic, 'source')
   const from = ['network', 'bridge', 'dev', 'portgroup'].find((name) => source?.attributes.has(name))
@@ -25,11 +28,13 @@ function nicOf(taking: Taking, nic: XmlElement) {
   for (const each of taking.children(nic, 'mtu')) taking.leave(each, 'changed', "it is the network's")
   for (const each of taking.children(nic, 'boot')) taking.leave(each, 'own', 'said by the boot order')
   return {
-    foreignNetwork: from === undefined ? null : (source?.attributes.get(from) ?? null),
-    ...macOf(taking, taking.child(nic, 'mac')),
-    ...modelOf(taking, taking.child(nic, 'model')),
-    ...(link === 'down' ? { isLinkUp: false } : {}),
-    ...bandwidthOf(taking, taking.child(nic, 'bandwidth')),
+    network: from === undefined ? null : (source?.attributes.get(from) ?? null),
+    nic: {
+      ...macOf(taking, taking.child(nic, 'mac')),
+      ...modelOf(taking, taking.child(nic, 'model')),
+      ...(link === 'down' ? { isLinkUp: false } : {}),
+      ...bandwidthOf(taking, taking.child(nic, 'bandwidth')),
+    },
   }
 }
 
