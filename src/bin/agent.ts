@@ -30,7 +30,11 @@ tether<AgentOrder>(async (order, tell): Promise<Running> => {
     {
       link: linkClient({ path, credentials }),
       notebook: new FolderNotebook(join(folder, 'notes')),
-      hypervisor: await openQemu({ folder: join(folder, 'guests'), clock: realClock }),
+      hypervisor: await openQemu({
+        folder: join(folder, 'guests'),
+        clock: realClock,
+        shareFolders: order.shareFolders,
+      }),
       datastore: (name) => (name === local.name ? local : undefined),
       network: openUserNetwork([order.port]),
       networking: networkingOf(layout, log),
@@ -42,7 +46,7 @@ tether<AgentOrder>(async (order, tell): Promise<Running> => {
       seeds: noCloudSeeds,
       gauge: procGauge({ stores: { [local.name]: join(folder, 'datastore') } }),
       clock: realClock,
-      facts: hostFacts(),
+      facts: { ...hostFacts(), shareFolders: [...order.shareFolders] },
       newId: randomUUID,
       newWord: () => randomBytes(5).toString('hex'),
       log,

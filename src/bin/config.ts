@@ -31,6 +31,14 @@ const Folder = z
   .refine((path) => !path.includes('\0'), 'must be a path')
   .transform((path) => resolve(path))
 
+const Folders = z
+  .string()
+  .max(16_000)
+  .refine((text) => !text.includes('\0'), 'must be a path')
+  .default('')
+  .transform((text) => text.split(':').filter((part) => part !== ''))
+  .refine((folders) => folders.length <= 16 && folders.every(isAbsolute), 'must be absolute folders')
+
 const Simulation = z
   .string()
   .regex(/^\d{1,6},\d{1,6}$/, 'must be HOSTS,MACHINES, such as 100,1000')
@@ -60,17 +68,14 @@ export const Settings = z.strictObject({
   hello: YesNo.default(true).meta({
     description: 'Whether the first start makes the machine hello (yes)',
   }),
-  importFolder: z
-    .string()
-    .max(16_000)
-    .refine((text) => !text.includes('\0'), 'must be a path')
-    .default('')
-    .transform((text) => text.split(':').filter((part) => part !== ''))
-    .refine((folders) => folders.length <= 16 && folders.every(isAbsolute), 'must be absolute folders')
-    .meta({
-      value: 'DIR[:DIR]',
-      description: 'Folders of this host whose files may become images (none)',
-    }),
+  importFolder: Folders.meta({
+    value: 'DIR[:DIR]',
+    description: 'Folders of this host whose files may become images (none)',
+  }),
+  shareFolder: Folders.meta({
+    value: 'DIR[:DIR]',
+    description: 'Folders of this host below which machines may be shown folders (none)',
+  }),
   allowPrivateAddresses: YesNo.default(false).meta({
     description: "Whether images may be fetched from addresses of this host's own networks (no)",
   }),

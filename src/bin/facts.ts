@@ -33,6 +33,33 @@ function numaNodes(): number {
   }
 }
 
+/** PCI devices that were bound for giving away (driver vfio-pci), and every USB device that is no hub. */
+function hostDevices(): string[] {
+  const pci = namesIn('/sys/bus/pci/drivers/vfio-pci').filter((name) => /^[0-9a-f]{4}:/.test(name))
+  const usb = namesIn('/sys/bus/usb/devices').flatMap((name) => {
+    const fact = (of: string) => textIn(`/sys/bus/usb/devices/${name}/${of}`)
+    const address = `${fact('idVendor')}:${fact('idProduct')}`
+    return /^[0-9a-f]{4}:[0-9a-f]{4}$/.test(address) && fact('bDeviceClass') !== '09' ? [address] : []
+  })
+  return [...new Set([...pci, ...usb])].toSorted().slice(0, 256)
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
+}
+
+function textIn(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim()
+  } catch {
+    return ''
+  }
+}
+
 export const hostFacts = (): HostFacts => ({
   architecture: architectures[arch()] ?? arch(),
   cpus: availableParallelism(),
@@ -41,5 +68,6 @@ export const hostFacts = (): HostFacts => ({
   hostname: hostname().slice(0, 128),
   hugePagesMib: hugePages(),
   numaNodes: numaNodes(),
+  hostDevices: hostDevices(),
   bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
 })

@@ -31,6 +31,8 @@ export type AgentOrder = {
   /** Folders whose files may become images. */
   readonly importFolders: readonly string[]
   readonly allowsPrivateAddresses: boolean
+  /** Folders below which guests may be shown folders. */
+  readonly shareFolders: readonly string[]
 }
 
 export type Order = ControllerOrder | AgentOrder | { readonly say: 'stop' }

@@ -89,6 +89,7 @@ function agentOf(settings: Settings, { layout, port, lock }: Place, { agent: cre
       credentials,
       importFolders: settings.importFolder,
       allowsPrivateAddresses: settings.allowPrivateAddresses,
+      shareFolders: settings.shareFolder,
     }),
     onReady: () => {},
     tell,

@@ -78,6 +78,8 @@ export const host = defineKind({
       .array(z.strictObject({ name: z.string(), holds: z.boolean(), why: z.string() }))
       .max(16)
       .default([]),
+    /** What guests can have here beyond the plain, by name: uefi, tpm, shares, … */
+    features: z.array(z.string().max(32)).max(64).default([]),
     allocated: z
       .strictObject({ machines: z.int(), cpus: z.int(), memoryMib: z.int() })
       .default({ machines: 0, cpus: 0, memoryMib: 0 }),

@@ -261,10 +261,11 @@ async function watchDatastores(ports: AgentPorts, { wishes, queues }: Parts, sig
 }
 
 async function reportHost(ports: AgentPorts, options: AgentOptions, parts: Pick<Parts, 'reports' | 'nets'>) {
-  const [accelerator, walls, nets] = await Promise.all([
+  const [accelerator, walls, nets, features = []] = await Promise.all([
     ports.hypervisor.accelerator(),
     ports.hypervisor.walls(),
     parts.nets.wall(),
+    ports.hypervisor.features?.(),
   ])
   const missing = walls.filter(({ holds }) => !holds).map(({ name }) => name)
   const status = {
@@ -277,6 +278,7 @@ async function reportHost(ports: AgentPorts, options: AgentOptions, parts: Pick<
     qemuVersion: accelerator.version,
     agentVersion: options.version,
     walls: [...walls, ...nets].slice(0, 16),
+    features: features.filter(({ isHere }) => isHere).map(({ name }) => name),
     holds: [
       ...(accelerator.name === 'tcg' ? [reason('host/tcg')] : []),
       ...(missing.length > 0 ? [reason('host/no-sandbox', { missing: missing.join(', ') })] : []),

@@ -20,6 +20,7 @@ import { keysFrom } from './keys.ts'
 import { layersOf } from './layers/layers.ts'
 import { partsOf } from './parts/parts.ts'
 import { decideAccelerator } from './probe/accelerator.ts'
+import { askCpuModels } from './probe/cpu-models.ts'
 import { socketChannel } from './serial/channel.ts'
 import { connectIn } from './socket.ts'
 import { spawnGuest, type Ground } from './spawning.ts'
@@ -88,7 +89,14 @@ class Qemu implements Hypervisor {
   }
 
   accelerator() {
-    return (this.#accelerator ??= decideAccelerator(this.#emulator, this.#folder))
+    return (this.#accelerator ??= this.#accelerate())
+  }
+
+  async #accelerate(): Promise<Accelerator> {
+    const decided = await decideAccelerator(this.#emulator, this.#folder)
+    const { name } = decided
+    if (this.#emulator === undefined || (name !== 'kvm' && name !== 'tcg')) return decided
+    return { ...decided, cpuModels: await askCpuModels(this.#emulator, name) }
   }
 
   async walls() {
