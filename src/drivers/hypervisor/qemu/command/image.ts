@@ -20,15 +20,22 @@ type Ways = Pick<DiskFile, 'cache' | 'io' | 'discard'>
 /** One file, as it is opened. */
 export function layerOf({ file, format, key }: FileLayer, ways: Ways, isReadOnly: boolean): JsonObject {
   const common = {
-    'read-only': isReadOnly,
     discard: ways.discard ? 'unmap' : 'ignore',
     cache: { direct: ways.cache === 'none', 'no-flush': ways.cache === 'unsafe' },
   }
   return {
     driver: format,
+    'read-only': isReadOnly,
     ...common,
     ...(key === null ? {} : { encrypt: { format: 'luks', 'key-secret': keyObject(key) } }),
-    file: { driver: 'file', filename: file, aio: queueOf(ways), ...common },
+    // Not said to be writable: the file follows its layer, so that QEMU lets go of it when that becomes read-only.
+    file: {
+      driver: 'file',
+      filename: file,
+      aio: queueOf(ways),
+      ...common,
+      ...(isReadOnly ? { 'read-only': true } : {}),
+    },
   }
 }
 
