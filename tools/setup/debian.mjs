@@ -31,6 +31,24 @@ export const needs = [
   { program: 'mke2fs', package: 'e2fsprogs', why: 'makes the file systems of disks', isEssential: true },
   { program: 'setpriv', package: 'util-linux', why: 'gives up rights', isEssential: true },
   { program: 'ip', package: 'iproute2', why: 'prepares networks', isEssential: false },
+  { program: 'swtpm', package: 'swtpm', why: 'gives guests a TPM', isEssential: false },
+  ...(isArm
+    ? []
+    : [
+        {
+          program: '/usr/share/OVMF/OVMF_CODE_4M.fd',
+          package: 'ovmf',
+          why: 'lets guests boot by UEFI',
+          isEssential: false,
+        },
+      ]),
+  { program: 'nft', package: 'nftables', why: 'guards bridge networks', isEssential: false },
+  {
+    program: 'dnsmasq',
+    package: 'dnsmasq-base',
+    why: 'serves addresses and names on bridge networks',
+    isEssential: false,
+  },
 ]
 
 export const missingNeeds = () => needs.filter(({ program }) => !isThere(program))

@@ -57,9 +57,23 @@ function bodyWith({
   ...rest
 }: Change = {}): Body {
   const spec = guest.spec.parse({
-    ...{ machine: id, machineName: 'web', epoch: 1, power: 'on', boot: 1, forceAfterSeconds: 30 },
-    ...{ restart: 'on-failure', cpus, memoryMib, machineType, kernelImage: null, kernelDatastore: null },
-    ...{ commandLine: '', disks: [], nics: [], machineSpec: {}, shape: GuestShape.parse(shape) },
+    machine: id,
+    machineName: 'web',
+    epoch: 1,
+    power: 'on',
+    boot: 1,
+    forceAfterSeconds: 30,
+    restart: 'on-failure',
+    cpus,
+    memoryMib,
+    machineType,
+    kernelImage: null,
+    kernelDatastore: null,
+    commandLine: '',
+    disks: [],
+    nics: [],
+    machineSpec: {},
+    shape: GuestShape.parse(shape),
   })
   const none = { disks: [], plugs: [], cdroms: [], kernel: null, seed: null, memoryFile: null }
   return { spec, word: 'gull', generationId: id, machineVersion: null, ...none, ...rest }
