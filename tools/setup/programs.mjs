@@ -9,19 +9,27 @@ import { constants as system } from 'node:os'
 const folders = () => [...(process.env.PATH ?? '').split(':'), '/usr/local/sbin', '/usr/sbin', '/sbin']
 
 /**
- * Whether a program can be run here.
+ * Whether a program can be run here, or a file with a whole path be read.
  *
  * @param {string} name
  */
 export const isThere = (name) =>
-  folders().some((folder) => {
-    try {
-      accessSync(join(folder, name), constants.X_OK)
-      return true
-    } catch {
-      return false
-    }
-  })
+  name.startsWith('/')
+    ? isOpen(name, constants.R_OK)
+    : folders().some((folder) => isOpen(join(folder, name), constants.X_OK))
+
+/**
+ * @param {string} path
+ * @param {number} how
+ */
+function isOpen(path, how) {
+  try {
+    accessSync(path, how)
+    return true
+  } catch {
+    return false
+  }
+}
 
 /**
  * Runs a program to its end and gives all it wrote. `onLine` gets each line of its standard output.
