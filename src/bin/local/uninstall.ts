@@ -12,7 +12,7 @@ import { checkout, removeService } from './systemd.ts'
 import { text } from './words.ts'
 
 const emulator = process.arch === 'arm64' ? 'qemu-system-arm' : 'qemu-system-x86'
-const packages = [emulator, 'qemu-utils', 'bubblewrap', 'e2fsprogs']
+const packages = [emulator, 'qemu-utils', 'bubblewrap', 'nftables', 'dnsmasq-base', 'e2fsprogs']
 
 /** Removes what we made in the data folder and the folder itself, unless something strange lies in it. */
 function removeData(context: Context, { data, run, controller, agent, link }: Layout): string[] {
