@@ -27,6 +27,7 @@ const seen: VolumeObserved = {
   elsewhere: null,
   isArriving: false,
   growsWithGuest: false,
+  roomHold: null,
 }
 const noSource: Hold = reason('volume/image-not-ready', { image: 'starter' })
 const either = [false, true]

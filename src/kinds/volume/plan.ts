@@ -51,6 +51,8 @@ export type VolumeObserved = {
   readonly elsewhere: string | null
   /** Whether the content here is still coming from there. */
   readonly isArriving: boolean
+  /** Why its datastore may not promise it its size; null: it may. */
+  readonly roomHold: Hold | null
   /** Whether a guest is told to make it as large as is wished. */
   readonly growsWithGuest: boolean
 }
@@ -82,6 +84,7 @@ function planCreation(wish: VolumeSpec, seen: VolumeObserved): Plan<VolumeStep> 
   if (seen.sourceHold !== null) return { steps: [], holds: [seen.sourceHold], againMs: 2_000 }
   if (wish.isEncrypted && wish.format === 'raw') return wait('volume/encrypted-needs-qcow2')
   if (!seen.hasKey) return wait('volume/no-key', {}, 2_000)
+  if (seen.roomHold !== null) return { steps: [], holds: [seen.roomHold], againMs: 10_000 }
   return proceed({ do: 'create', sizeBytes: bytesOf(wish) })
 }
 

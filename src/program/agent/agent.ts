@@ -130,7 +130,7 @@ function queuesOf(ports: AgentPorts, on: Around) {
       work: async (id) => {
         if (on.wishes.isOver('datastore', id)) await on.wishes.drop('datastore', id)
         const wish = on.wishes.get('datastore', id)
-        if (wish !== undefined) await reportDatastore(ports, on.reports, wish)
+        if (wish !== undefined) await reportDatastore(ports, on, wish)
         return {}
       },
       onFault: (id, fault) => ports.log(`datastore ${id}: ${story(fault)}`),

@@ -13,11 +13,12 @@ import {
   type VolumeStep,
   type VolumeUser,
 } from '#kinds/volume/plan.ts'
+import { datastore as datastoreKind } from '#kinds/datastore/schema.ts'
 import { volume as volumeKind, type VolumeSpec, type VolumeStatus } from '#kinds/volume/schema.ts'
 import type { GuestSpec } from '#kinds/guest/schema.ts'
 import type { Reconciler } from '#runtime/reconcile.ts'
 import { keysOf } from './keys.ts'
-import { isInUse, reportOf, type With } from './storage.ts'
+import { isInUse, mostPromisedMib, promisedMib, reportOf, type With } from './storage.ts'
 import type { Wish, Wishes } from './wishes.ts'
 import type { AgentPorts } from './world.ts'
 
@@ -174,11 +175,25 @@ async function observeVolume(ports: AgentPorts, wishes: Wishes, id: string, wish
       ...layersOf(shown, spec, wish),
       elsewhere: other?.name ?? null,
       isArriving: sight?.isArriving ?? false,
+      roomHold: shown?.state === 'ready' ? null : await roomHold(ports, wishes, spec),
       growsWithGuest: guestsWith(wishes, id).some(({ disks }) =>
         disks.some(({ volume, sizeBytes }) => volume === id && sizeBytes === (spec.sizeMib ?? 0) * 2 ** 20),
       ),
     },
   }
+}
+
+/** A datastore with a bound on what it promises takes no volume beyond it. */
+async function roomHold(ports: AgentPorts, wishes: Wishes, spec: VolumeSpec): Promise<Hold | null> {
+  const wish = wishes.of('datastore').find(({ document }) => document.name === spec.datastore)
+  const datastore = ports.datastore(spec.datastore)
+  if (wish === undefined || datastore === undefined) return null
+  const bound = datastoreKind.spec.parse(wish.document.spec)
+  if (bound.overcommit === null) return null
+  const { capacityBytes } = await datastore.look()
+  const limitMib = mostPromisedMib(bound, Math.floor(capacityBytes / 2 ** 20)) ?? 0
+  const promised = promisedMib(wishes, spec.datastore)
+  return promised > limitMib ? reason('datastore/overcommitted', { promisedMib: promised, limitMib }) : null
 }
 
 type Layers = Pick<
