@@ -1,16 +1,17 @@
 /** Takes a file of the host in: only below folders that the agent was told, and never through a symbolic link. */
 
 import { constants } from 'node:fs'
-import { open, type FileHandle } from 'node:fs/promises'
-import { isAbsolute, relative, sep } from 'node:path'
+import { open, stat, type FileHandle } from 'node:fs/promises'
+import { dirname, isAbsolute, relative, sep } from 'node:path'
 import type { Datastore } from '#drivers/datastore/port.ts'
 import type { MakeOrder, Report } from '#drivers/image/port.ts'
 import { limits } from '#model/limits.ts'
 import { Problem } from '#model/problem.ts'
 import type { Arrived } from './intake.ts'
 import type { Landing } from './landing.ts'
-import { paceFrom, Pouring } from './pouring.ts'
+import { sumsOf } from './pouring.ts'
 import { checkRoom, refused } from './refusal.ts'
+import { runTool } from './tool.ts'
 
 type Copying = {
   readonly into: Datastore
@@ -20,36 +21,37 @@ type Copying = {
   readonly signal: AbortSignal
 }
 
-const pieceBytes = 1_048_576
-const step = 'Copying the file'
+/** Copying terabytes from a slow disk takes a day. */
+const timeoutMs = 24 * 3_600_000
 
 /** Copies it first: nobody may change it after it was judged. Problems `image/path`, `image/refused`. */
 export async function copyFromFolder(work: Copying, folders: readonly string[]): Promise<Arrived> {
   const { into, landing, order, report, signal } = work
-  await using source = await openBelow(order.spec.path ?? '', folders)
-  const { size } = await source.stat()
+  const { sha256, sha512, path } = order.spec
+  await using source = await openBelow(path ?? '', folders)
+  const { size, blocks } = await source.stat()
   if (size > limits.uploadBytes) throw refused(`it is larger than ${limits.uploadBytes} bytes`)
-  await checkRoom(into, 0)
-  await using handle = await landing.open(true)
-  const pace = paceFrom(0, size)
-  const onWay = (bytes: number) => report({ step, ...pace(bytes), receivedBytes: bytes, expectedBytes: size })
-  const pouring = new Pouring(handle, {
-    into,
-    mostBytes: limits.uploadBytes,
-    tooLong: 'it grows while it is read',
-    wantsSha512: order.spec.sha512 !== undefined,
-    onWay,
+  await checkRoom(into, blocks * 512)
+  report({
+    step: 'Copying the file',
+    fraction: null,
+    etaSeconds: null,
+    receivedBytes: 0,
+    expectedBytes: size,
   })
-  onWay(0)
-  const buffer = Buffer.alloc(pieceBytes)
-  for (;;) {
-    signal.throwIfAborted()
-    const { bytesRead } = await source.read(buffer, 0, buffer.length, pouring.bytes)
-    if (bytesRead === 0) break
-    await pouring.take(buffer.subarray(0, bytesRead))
-  }
-  await pouring.mark()
-  return { file: landing.file, fileBytes: pouring.bytes, sums: pouring.sums() }
+  await (await landing.open(true)).close()
+  // Of what is open, whatever the path means by now; holes stay holes, and blocks are shared where they can be.
+  const open = `/proc/${process.pid}/fd/${source.fd}`
+  const how = ['--reflink=auto', '--sparse=always', '--no-preserve=all']
+  await runTool('cp', [...how, '--', open, landing.file], {
+    signal,
+    folder: dirname(landing.file),
+    timeoutMs,
+  })
+  const { size: fileBytes } = await stat(landing.file)
+  const arrived = { file: landing.file, fileBytes }
+  if (sha256 === undefined && sha512 === undefined) return { ...arrived, sums: null }
+  return { ...arrived, sums: await sumsOf(landing.file, sha512 !== undefined, signal) }
 }
 
 /** Opens a plain file below one of the folders, step by step from the folder's own descriptor. */

@@ -3,8 +3,6 @@
  * what is dangerous refused, and the rest made ours: qcow2 by conversion in a jail; raw disks and ISO media as they are.
  */
 
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { chmod, open, rename, rm, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Datastore } from '#drivers/datastore/port.ts'
@@ -16,14 +14,19 @@ import { chosenDisk } from './appliance.ts'
 import { convertJailed, strangerDisk, type Disk } from './convert.ts'
 import { judge, kindOf, type Packing } from './format/header.ts'
 import { readerOf, windowOf, type Reader, type Verdict } from './format/verdict.ts'
-import { paceFrom, type Sums } from './pouring.ts'
+import { paceFrom, sumsOf, type Sums } from './pouring.ts'
 import { checkRoom, refused } from './refusal.ts'
 import { unpackTo } from './unpack.ts'
 
 export type Facts = Parameters<Datastore['seal']>[1]
 
 /** A content that is whole, in a file that is ours alone. */
-export type Arrived = { readonly file: string; readonly fileBytes: number; readonly sums: Sums }
+export type Arrived = {
+  readonly file: string
+  readonly fileBytes: number
+  /** Null: nobody asked for them, and it was not hashed on its way. */
+  readonly sums: Sums | null
+}
 
 export type Intake = {
   readonly into: Datastore
@@ -54,7 +57,7 @@ export type Admitted = {
 /** Makes the disk of what arrived, which is moved or removed. Problems `image/refused`, `image/checksum`, `datastore/full`. */
 export async function admit(arrived: Arrived, intake: Intake): Promise<Admitted> {
   const { draft, spec } = intake
-  checkSums(arrived.sums, spec)
+  if (arrived.sums !== null) checkSums(arrived.sums, spec)
   const opened: Closer[] = []
   try {
     const lying = await unwrapped(arrived, intake, opened)
@@ -68,7 +71,11 @@ export async function admit(arrived: Arrived, intake: Intake): Promise<Admitted>
         : await rewritten(strangerDisk(lying.file, format, lying.window), verdict, intake)
     return {
       content,
-      facts: factsOf(lying, verdict, { arrived, isRewritten: !isAsItIs || lying.window !== undefined }),
+      facts: factsOf(lying, verdict, {
+        arrived,
+        content,
+        isRewritten: !isAsItIs || lying.window !== undefined,
+      }),
     }
   } finally {
     for (const { close } of opened) await close()
@@ -90,11 +97,15 @@ export function checkSums({ sha256, sha512 }: Sums, spec: Pick<ImageSpec, 'sha25
 function factsOf(
   { cameAs, appliance }: Lying,
   { format, virtualBytes }: Sound,
-  { arrived, isRewritten }: { readonly arrived: Arrived; readonly isRewritten: boolean },
+  {
+    arrived,
+    content,
+    isRewritten,
+  }: { readonly arrived: Arrived; readonly content: string; readonly isRewritten: boolean },
 ): Facts {
   return {
     virtualBytes,
-    sha256: arrived.sums.sha256,
+    sha256: arrived.sums?.sha256 ?? content,
     format: isRewritten ? 'qcow2' : 'raw',
     boot: 'disk',
     commandLine: '',
@@ -112,7 +123,7 @@ async function unwrapped(arrived: Arrived, intake: Intake, opened: Closer[]): Pr
     file,
     reader: await readerAt(file, fileBytes, opened),
     window: undefined,
-    sha256: sums.sha256,
+    sha256: sums?.sha256 ?? null,
     cameAs: [],
     appliance: null,
   }
@@ -244,8 +255,5 @@ async function checkOwn(file: string) {
   if ('why' in verdict) throw refused(`its conversion went wrong: ${verdict.why}`)
 }
 
-export async function sha256Of(file: string, signal: AbortSignal): Promise<string> {
-  const hash = createHash('sha256')
-  for await (const piece of createReadStream(file, { highWaterMark: 1_048_576, signal })) hash.update(piece)
-  return hash.digest('hex')
-}
+export const sha256Of = async (file: string, signal: AbortSignal) =>
+  (await sumsOf(file, false, signal)).sha256

@@ -1,6 +1,7 @@
 /** Writes what comes into a file: bounded memory, hashed on the way, holes kept, room looked at, marks made. */
 
 import { createHash, type Hash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import type { Datastore } from '#drivers/datastore/port.ts'
 import { limits } from '#model/limits.ts'
@@ -69,7 +70,8 @@ export class Pouring {
     this.#looked = this.#bytes
     await checkRoom(into, 0)
     onWay?.(this.#bytes)
-    if (this.#bytes - this.#marked >= limits.landingMarkBytes) await this.mark()
+    const isFar = this.#bytes - this.#marked >= limits.landingMarkBytes
+    if (isFar && this.#options.onSafe !== undefined) await this.mark()
   }
 
   /** Everything so far is safe on the disk, and whoever asks is told so. */
@@ -89,6 +91,16 @@ export class Pouring {
   #hash(piece: Uint8Array) {
     for (const hash of this.#hashes) hash.update(piece)
   }
+}
+
+/** The checksums of a file. */
+export async function sumsOf(file: string, wantsSha512: boolean, signal: AbortSignal): Promise<Sums> {
+  const [first, second] = [createHash('sha256'), wantsSha512 ? createHash('sha512') : undefined]
+  for await (const piece of createReadStream(file, { highWaterMark: 1_048_576, signal })) {
+    first.update(piece)
+    second?.update(piece)
+  }
+  return { sha256: first.digest('hex'), sha512: second?.digest('hex') ?? null }
 }
 
 /** A hole where the content is zeros: it reads the same and takes no room. */

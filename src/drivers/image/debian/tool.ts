@@ -14,6 +14,7 @@ const packages: Readonly<Record<string, string>> = {
   bwrap: 'bubblewrap',
   prlimit: 'util-linux',
   xz: 'xz-utils',
+  cp: 'coreutils',
 }
 
 const complaintBytes = 8192

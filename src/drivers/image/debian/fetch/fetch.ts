@@ -33,7 +33,7 @@ export async function fetchContent(work: Fetching, options: FetchOptions): Promi
   report({ step, fraction: null, etaSeconds: null })
   const wanted = await checksumOf(origin, options, signal)
   const arrived = await whole({ ...work, origin, wantsSha512: wanted?.sha512 !== undefined }, options)
-  const { sums } = arrived
+  const sums = arrived.sums ?? { sha256: '', sha512: null }
   const wrong = (['sha256', 'sha512'] as const).find(
     (kind) => wanted?.[kind] !== undefined && wanted[kind] !== sums[kind],
   )
