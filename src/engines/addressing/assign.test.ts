@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { isIPv6 } from 'node:net'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { canonical, isWithin, merged, numberOf, overlaps, subnetFrom, subnetText, textOf } from './address.ts'
 import { addressClaims, giveAddresses, isUsable, type Addressing, type Asking } from './assign.ts'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { isWithin, subnetFrom } from '#engines/addressing/address.ts'
 import { GuestNic } from '#kinds/guest/parts.ts'
 import type { Allow } from '#kinds/network/parts.ts'

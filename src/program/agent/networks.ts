@@ -3,7 +3,7 @@
  * documents is settled as one. To the guests' loop it is one network driver like any other.
  */
 
-import { isObject, type Json } from '#base/json.ts'
+import { isObject, same, type Json } from '#base/json.ts'
 import { Problem, story } from '#model/problem.ts'
 import { instanceOf, portName } from '#engines/filtering/names.ts'
 import { worldOf, type Plugged, type ToldNetwork } from '#engines/filtering/world.ts'
@@ -27,6 +27,17 @@ export const networkKinds = ['network', 'security-group'] as const
 
 /** How often it is looked whether all is still as it was settled. */
 const tendMs = 10_000
+
+/** A NIC that was made ready, with real ports; and the forwards that were asked for then. */
+type Noted = {
+  readonly guest: string
+  readonly uid: number | null
+  readonly nic: GuestNic
+  readonly asked: GuestNic['forwards']
+}
+
+/** One note for each NIC: two that come at once write two. */
+const keyOf = (guest: string, nic: string) => `plugs/${guest}-${nic}`
 
 export class HostNets implements Network {
   readonly name = 'host'
@@ -74,7 +85,7 @@ export class HostNets implements Network {
       throw new Problem('network/not-told', { network: nic.network })
     const { forwards } = await this.#ports.network.plug(guest, nic, before)
     const uid = (await this.#ports.hypervisor.uidOf(guest)) ?? null
-    await this.#note(guest, { ...this.#notes(guest), [nic.id]: { uid, nic: { ...nic, forwards } } })
+    await this.#note({ guest, uid, nic: { ...nic, forwards: [...forwards] }, asked: nic.forwards })
     const refusal = (await this.#settle(driver)).refusals.get(nic.network)
     if (refusal !== undefined) throw refusal
     const { id, mac, model, mtu, isLinkUp } = nic
@@ -84,9 +95,8 @@ export class HostNets implements Network {
 
   async unplug(guest: string, nic: string): Promise<void> {
     await this.#ports.network.unplug(guest, nic)
-    const { [nic]: gone, ...rest } = this.#notes(guest)
-    if (gone === undefined) return
-    await this.#note(guest, rest)
+    if (this.#ports.notebook.get(keyOf(guest, nic)) === undefined) return
+    await this.#ports.notebook.remove(keyOf(guest, nic))
     // The guest is gone already: what is left of its NIC goes with the next round, if not now.
     this.queue.wake('host')
   }
@@ -101,10 +111,31 @@ export class HostNets implements Network {
   async #tend() {
     const { networking } = this.#ports
     if (networking === undefined) return {}
+    await this.#leadAnew()
     const { refusals } = await this.#settle(networking.driver)
     for (const [network, refusal] of refusals) this.#ports.log(`network ${network}: ${story(refusal)}`)
     await this.#forget()
     return this.#plugged().length === 0 ? {} : { againMs: tendMs }
+  }
+
+  /** Forwards that are wished otherwise than when the NIC was plugged get their ports now: no guest need start anew. */
+  async #leadAnew() {
+    for (const noted of this.#notes()) {
+      const { guest, nic } = noted
+      const asked = this.#wished(guest, nic)?.forwards
+      if (asked === undefined || same(asked, noted.asked)) continue
+      await this.#ports.network.plug(guest, { ...nic, forwards: asked }, nic.forwards).then(
+        ({ forwards }) => this.#note({ ...noted, nic: { ...nic, forwards: [...forwards] }, asked }),
+        (fault: unknown) => this.#ports.log(`forwards of guest ${guest}: ${story(fault)}`),
+      )
+    }
+  }
+
+  /** The same NIC as it is wished now. */
+  #wished(guest: string, nic: GuestNic): Nic | undefined {
+    const spec = this.#wishes.get('guest', guest)?.document.spec
+    const nics = Array.isArray(spec?.nics) ? (spec.nics as readonly Nic[]) : []
+    return nics.find(({ id, mac, network }) => id === nic.id && mac === nic.mac && network === nic.network)
   }
 
   #settle(driver: HostNetworking): Promise<Settled> {
@@ -122,35 +153,30 @@ export class HostNets implements Network {
 
   /** What is plugged, each as it is wished now; a NIC that is wished no more stays as it was until it is unplugged. */
   #plugged(): Plugged[] {
-    return this.#ports.notebook.keys('plugs').flatMap((key) => {
-      const guest = key.slice(key.indexOf('/') + 1)
-      const spec = this.#wishes.get('guest', guest)?.document.spec
-      const wished = Array.isArray(spec?.nics) ? (spec.nics as readonly Nic[]) : []
-      return Object.values(this.#notes(guest)).map(({ uid, nic }) => {
-        const now = wished.find(
-          ({ id, mac, network }) => id === nic.id && mac === nic.mac && network === nic.network,
-        )
-        return { guest, uid, nic: { ...GuestNic.parse(now ?? nic), forwards: nic.forwards } }
-      })
+    return this.#notes().map(({ guest, uid, nic }) => {
+      const now = this.#wished(guest, nic)
+      return { guest, uid, nic: { ...GuestNic.parse(now ?? nic), forwards: nic.forwards } }
     })
   }
 
-  #notes(guest: string): Record<string, { uid: number | null; nic: GuestNic }> {
-    const note = this.#ports.notebook.get(`plugs/${guest}`)
-    return isObject(note) ? (note as never) : {}
+  #notes(): Noted[] {
+    const { notebook } = this.#ports
+    return notebook.keys('plugs').flatMap((key) => {
+      const note = notebook.get(key)
+      return isObject(note) ? [note as unknown as Noted] : []
+    })
   }
 
-  async #note(guest: string, nics: object) {
-    if (Object.keys(nics).length === 0) await this.#ports.notebook.remove(`plugs/${guest}`)
-    else await this.#ports.notebook.put(`plugs/${guest}`, nics as Json)
+  async #note(noted: Noted) {
+    await this.#ports.notebook.put(keyOf(noted.guest, noted.nic.id), noted as unknown as Json)
   }
 
   /** Plugs of guests that are no more, and what the store no longer tells of and nobody here is plugged into. */
   async #forget() {
     const standing = new Set(await this.#ports.hypervisor.list())
-    for (const key of this.#ports.notebook.keys('plugs')) {
-      const guest = key.slice(key.indexOf('/') + 1)
-      if (!standing.has(guest) && this.#wishes.get('guest', guest) === undefined) await this.#note(guest, {})
+    for (const { guest, nic } of this.#notes()) {
+      if (!standing.has(guest) && this.#wishes.get('guest', guest) === undefined)
+        await this.#ports.notebook.remove(keyOf(guest, nic.id))
     }
     const used = new Set(this.#plugged().flatMap(({ nic }) => [nic.network, ...nic.groups]))
     for (const kind of networkKinds) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { linkLocalOf, rawOf } from './guard.ts'
 import { differenceText, wholeText, type Chain, type NamedSet, type Sheet } from './sheet.ts'
 
