@@ -6,6 +6,7 @@ import { guestClaims } from '#kinds/machine/body.ts'
 import type { HostDocument } from '#kinds/host/schema.ts'
 import type { ImageDocument } from '#kinds/image/schema.ts'
 import type { MachineDocument } from '#kinds/machine/schema.ts'
+import type { SnapshotDocument } from '#kinds/snapshot/schema.ts'
 import type { VolumeDocument } from '#kinds/volume/schema.ts'
 import type { Replica } from '#runtime/replica.ts'
 import type { Wish } from '#program/agent/wishes.ts'
@@ -23,6 +24,7 @@ export function unsettled(center: Datacenter): string[] {
     ),
     ...(documents(replica, 'volume') as VolumeDocument[]).flatMap((volume) => volumeWants(replica, volume)),
     ...(documents(replica, 'image') as ImageDocument[]).flatMap(imageWants),
+    ...(documents(replica, 'snapshot') as SnapshotDocument[]).flatMap(snapshotWants),
   ]
 }
 
@@ -79,6 +81,12 @@ const imageWants = ({ name, status, deletingAtMs }: ImageDocument): string[] =>
     ? []
     : [`image ${name} is ${status.state}: ${codes(status.holds)}`]
 
+/** A snapshot is there or gone; one that cannot be says why, for good. */
+const snapshotWants = ({ name, status, deletingAtMs }: SnapshotDocument): string[] =>
+  deletingAtMs === null && (status.state === 'ready' || status.state === 'failed' || status.holds.length > 0)
+    ? []
+    : [`snapshot ${name} is ${status.state}: ${codes(status.holds)}`]
+
 const codes = (holds: readonly { readonly code: string; readonly facts: object }[]) =>
   holds.map(({ code, facts }) => `${code} ${JSON.stringify(facts)}`).join(', ')
 
@@ -89,6 +97,7 @@ function machineWants(center: Datacenter, replica: Replica, machine: MachineDocu
   const { name, spec, status } = machine
   const told = `machine ${name} is ${status.state}, wished ${spec.power}: ${codes(status.holds)}`
   if (machine.deletingAtMs !== null) return [told]
+  if (isHalfReverted(machine)) return [`machine ${name} has not gone back: ${codes(status.holds)}`]
   if (status.holds.some(({ code }) => lasting.has(code)) && !hasRoom(replica, machine)) return []
   if (isHeldByAnother(replica, machine)) return []
   const [guest] = replica.by('guest-of', machine.id) as Stored<GuestDocument>[]
@@ -98,6 +107,12 @@ function machineWants(center: Datacenter, replica: Replica, machine: MachineDocu
   if (!isWished(machine, fact) || !isTold) return [`${told}; in truth it is ${fact}`]
   return fact === 'running' ? partWants(center, machine, guest.document) : []
 }
+
+/** A revert that was begun and is not done; one whose snapshot has gone meanwhile is not begun, and says so. */
+const isHalfReverted = ({ spec, status }: MachineDocument) =>
+  spec.revert !== null &&
+  spec.revert.at > status.revertedAt &&
+  !status.holds.some(({ code }) => code === 'machine/snapshot-missing')
 
 /** A guest that runs has the disks that are wished, or people are told that they wait. */
 function partWants(center: Datacenter, { name, status }: MachineDocument, guest: GuestDocument): string[] {

@@ -10,6 +10,7 @@ type Make = (random: Random, scale: Scale) => Wish
 
 const machineName = (random: Random, { machines }: Scale) => `m${wholeFrom(random, machines)}`
 const volumeName = (random: Random) => `data${wholeFrom(random, 2)}`
+const snapshotName = (random: Random) => `s${wholeFrom(random, 4)}`
 const hostName = (random: Random, { hosts }: Scale) => `h${1 + wholeFrom(random, hosts)}`
 
 /** Wishes that the pool needs to be of use; repeated, they are refused as standing already. */
@@ -134,6 +135,26 @@ const acts: readonly (readonly [weight: number, make: Make])[] = [
     }),
   ],
   [1, (random) => ({ op: 'delete', kind: 'volume', name: volumeName(random) })],
+  [
+    2,
+    (random, scale) => ({
+      op: 'create',
+      kind: 'snapshot',
+      name: snapshotName(random),
+      body: { machine: machineName(random, scale), withMemory: random() < 0.4, freeze: 'never' },
+    }),
+  ],
+  [1, (random) => ({ op: 'delete', kind: 'snapshot', name: snapshotName(random) })],
+  [
+    1.5,
+    (random, scale) => ({
+      op: 'verb',
+      kind: 'machine',
+      name: machineName(random, scale),
+      verb: 'revert',
+      body: { snapshot: snapshotName(random) },
+    }),
+  ],
   [
     0.5,
     () => ({ op: 'create', kind: 'image', name: 'base2', body: { source: 'starter', datastore: 'pool' } }),
