@@ -178,6 +178,8 @@ async function* exactly(
       yield value
     }
   } finally {
+    // Said first: whoever wrote the last piece waits until it is taken.
+    await iterator.return?.()
     channel.close()
   }
 }
