@@ -99,11 +99,7 @@ function sumOf({ keyFile }: Lab, chain: DiskChain): string {
   const node = nodesOf(chain, { isReadOnly: true, secret: () => 'k' })
   const out = `${keyFile}.out`
   const secret = ['--object', `secret,id=k,file=${keyFile}`]
-  execFileSync('qemu-img', [
-    ...['convert', '-U', '-O', 'raw', ...secret],
-    `json:${JSON.stringify({ ...node })}`,
-    out,
-  ])
+  execFileSync('qemu-img', ['convert', '-U', '-O', 'raw', ...secret, `json:${JSON.stringify(node)}`, out])
   const sum = createHash('sha256')
     .update(readFileSync(out).subarray(0, shown * 262_144))
     .digest('hex')

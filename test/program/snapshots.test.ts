@@ -47,7 +47,8 @@ test('snapshots of a running machine stand in a tree; a revert goes back, deleti
   const second = await take('second')
   write(lab.disk, volume, 1, 33)
   const parentOf = (document: Document) =>
-    (controller.desk.replica.get('snapshot', document.id)?.document as SnapshotDocument).status.parent
+    (controller.desk.replica.get('snapshot', document.id)?.document as SnapshotDocument | undefined)?.status
+      .parent
   deepEqual([parentOf(first), parentOf(second)], [null, 'first'])
   equal(top(lab, volume)(1), 33)
   await edit(controller, machine, (document) => ({

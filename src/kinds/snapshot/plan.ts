@@ -39,6 +39,7 @@ export const blankSnapshot: SnapshotRecord = {
 /** One of its disks as it stands now. */
 export type SnapshotDisk = Layer & {
   readonly isReady: boolean
+  readonly isEncrypted: boolean
   readonly depth: number
   /** Whether the volume keeps a layer of this snapshot. */
   readonly hasLayer: boolean
@@ -110,6 +111,7 @@ function planBegin(wish: SnapshotSpec, seen: SnapshotObserved): Plan<SnapshotSte
     return wait('snapshot/too-deep', { volume: deep.volumeName, limit: limits.layersPerVolume }, 5_000)
   if (guest === 'busy') return wait('snapshot/guest-busy', {}, 500)
   if (wish.withMemory && guest === 'none') return wait('snapshot/not-running', {}, 2_000)
+  if (wish.withMemory && disks.some(({ isEncrypted }) => isEncrypted)) return wait('snapshot/memory-plain')
   if (wish.freeze === 'always' && guest === 'standing' && !seen.hasAgent)
     return wait('snapshot/no-agent', {}, 2_000)
   return proceed(noteOf({ ...record, phase: 'begun', layers: disks.map(plain) }))

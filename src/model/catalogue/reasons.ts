@@ -209,6 +209,10 @@ export const reasons = {
     'The guest agent does not answer, and without it nothing is frozen',
     '게스트 에이전트가 응답하지 않아 파일 시스템을 멈출 수 없습니다',
   ),
+  'snapshot/memory-plain': s(
+    'Memory is not kept of a machine with encrypted disks: it would lie there unencrypted',
+    '암호화된 디스크가 있는 머신의 메모리는 암호화되지 않은 채 남으므로 저장하지 않습니다',
+  ),
   'snapshot/memory-lost': s(
     'The memory of its moment could not be written to the end',
     '그 순간의 메모리를 끝까지 기록하지 못했습니다',
@@ -234,7 +238,71 @@ export const reasons = {
     'No connected host reaches its datastore',
     '연결된 호스트 중 이 데이터스토어를 쓸 수 있는 것이 없습니다',
   ),
-  'datastore/unusable': s('The folder cannot be used: {why}', '폴더를 사용할 수 없습니다: {why}'),
+  'datastore/unusable': s('It cannot be used: {why}', '사용할 수 없습니다: {why}'),
+  'datastore/no-folder': s(
+    'It names no folder of the host; only local has one of its own',
+    '호스트의 폴더가 지정되지 않았습니다. local만 자기 폴더를 가지고 있습니다',
+  ),
+  'datastore/not-allowed': s(
+    'This host allows no datastore in {folder}. Start Decant there with --datastore-folder {folder} or a folder above it',
+    '이 호스트는 {folder}에 데이터스토어를 허용하지 않습니다. 그 호스트에서 --datastore-folder에 {folder} 또는 상위 폴더를 주고 Decant를 시작하십시오',
+  ),
+  'datastore/folder-absent': s(
+    'There is no folder {folder} on this host',
+    '이 호스트에 폴더 {folder}이(가) 없습니다',
+  ),
+  'datastore/symbolic-link': s(
+    '{path} is a symbolic link: name the folder where it really is',
+    '{path}은(는) 심볼릭 링크입니다. 실제 폴더의 경로를 쓰십시오',
+  ),
+  'datastore/not-safe': s(
+    'Other users of this host can change {path}: give it to root and take write permission from others',
+    '이 호스트의 다른 사용자가 {path}을(를) 바꿀 수 있습니다. 소유자를 root로 바꾸고 다른 사용자의 쓰기 권한을 없애십시오',
+  ),
+  'datastore/foreign': s(
+    '{folder} belongs to another datastore (id {mark}). Nothing in it is touched. If that one is gone for good, remove {folder}/datastore.json',
+    '{folder}은(는) 다른 데이터스토어(ID {mark})의 것이라 건드리지 않습니다. 그 데이터스토어가 완전히 없어졌다면 {folder}/datastore.json을 지우십시오',
+  ),
+  'datastore/mark-missing': s(
+    'Its mark {file} is not there: is its file system mounted? Nothing is written until it is back',
+    '표시 파일 {file}이(가) 없습니다. 파일 시스템이 마운트되어 있는지 확인하십시오. 돌아올 때까지 아무것도 쓰지 않습니다',
+  ),
+  'datastore/needs-root': s(
+    'This driver needs an agent that runs as root',
+    '이 드라이버를 쓰려면 에이전트가 root로 실행되어야 합니다',
+  ),
+  'datastore/source-form': s(
+    'Its source must have the form {form}',
+    '원본(source)은 {form} 형식이어야 합니다',
+  ),
+  'datastore/mount-failed': s(
+    '{source} cannot be mounted: {why}',
+    '{source}을(를) 마운트할 수 없습니다: {why}',
+  ),
+  'datastore/not-answering': s(
+    'It has not answered for {seconds} s. Guests on it wait and go on by themselves',
+    '{seconds}초 동안 응답이 없습니다. 그 위의 게스트는 기다렸다가 스스로 계속합니다',
+  ),
+  'datastore/squashed': s(
+    'The server takes the rights of root away. Export {source} to this host with rw,no_root_squash: each guest has a user of its own, and only root may give it its files',
+    '서버가 root의 권한을 없앱니다. 게스트마다 자기 사용자가 있고 파일을 넘겨주는 일은 root만 할 수 있으므로 {source}을(를) 이 호스트에 rw,no_root_squash로 내보내십시오',
+  ),
+  'datastore/no-tool': s(
+    'Program {tool} is not installed on this host: apt-get install {package}',
+    '이 호스트에 프로그램 {tool}이(가) 없습니다: apt-get install {package}',
+  ),
+  'datastore/no-pool': s(
+    'There is no thin pool {source} on this host: {why}',
+    '이 호스트에 씬 풀 {source}이(가) 없습니다: {why}',
+  ),
+  'datastore/no-zeroing': s(
+    'Thin pool {source} does not zero new blocks, so that guests could read old data: lvchange --zero y {source}',
+    '씬 풀 {source}이(가) 새 블록을 0으로 지우지 않아 게스트가 옛 데이터를 읽을 수 있습니다: lvchange --zero y {source}',
+  ),
+  'datastore/metadata-filling': s(
+    'The metadata of its thin pool is {percent} % full: lvextend --poolmetadatasize',
+    '씬 풀의 메타데이터가 {percent}% 찼습니다: lvextend --poolmetadatasize',
+  ),
   'object/host-silent': s(
     'Host {host} does not answer; its part waits',
     '호스트 {host}이(가) 응답하지 않아 그쪽 작업을 기다립니다',

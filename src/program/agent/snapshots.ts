@@ -133,8 +133,7 @@ async function observeSnapshot(
 
 const isOpen = ({ phase }: SnapshotRecord) => phase === 'none' || phase === 'begun'
 
-async function hasAgent({ hypervisor, clock }: AgentPorts, guest: string): Promise<boolean> {
-  void clock
+async function hasAgent({ hypervisor }: AgentPorts, guest: string): Promise<boolean> {
   const inside = await hypervisor.agent.look(guest, new AbortController().signal).catch(() => null)
   return inside?.isAnswering === true
 }
@@ -174,6 +173,7 @@ async function observeDisk(around: Around, layer: Layer): Promise<SnapshotDisk> 
     datastore,
     disk,
     isReady: volume?.state === 'ready',
+    isEncrypted: wishes.get('volume', layer.volume)?.document.spec.isEncrypted === true,
     depth: volume?.layers ?? 0,
     hasLayer: volume?.snapshots.includes(id) ?? false,
     next: volume?.next ?? null,

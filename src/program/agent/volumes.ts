@@ -116,7 +116,14 @@ function diskOf(
   const { isReadOnly, bus, cache, io, discard, iops, mibPerSecond } = found
   return {
     ...chain,
-    ...{ id: disk, isReadOnly, bus, cache, io, discard, iops, mibPerSecond },
+    id: disk,
+    isReadOnly,
+    bus,
+    cache,
+    io,
+    discard,
+    iops,
+    mibPerSecond,
     keys: keysOf(wishes, volume),
   }
 }

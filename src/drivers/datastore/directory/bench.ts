@@ -88,7 +88,10 @@ async function atBench(
     tool,
     argv: [
       ...names.flatMap((name) => ['--object', `secret,id=${secret(name)},file=${fileOf(name)}`]),
-      ...['--chardev', 'stdio,id=qmp', '--monitor', 'chardev=qmp'],
+      '--chardev',
+      'stdio,id=qmp',
+      '--monitor',
+      'chardev=qmp',
     ],
     writable: [chain.file],
     readable: [...new Set(chain.backing.map(({ file }) => file))],
@@ -117,7 +120,7 @@ async function atBench(
 /** One question at a time; problem `tool/failed` with what the daemon says, or that it ended. */
 function conversation(child: ChildProcess, ended: Promise<number | string | Error>): Ask {
   let complaint = ''
-  let isOver = false
+  const state = { isOver: false }
   const answers: JsonObject[] = []
   let wake: () => void = () => undefined
   child.stderr
@@ -130,14 +133,14 @@ function conversation(child: ChildProcess, ended: Promise<number | string | Erro
       wake()
     })
   void ended.then(() => {
-    isOver = true
+    state.isOver = true
     wake()
   })
   const failed = (why: string) =>
     new Problem('tool/failed', { tool, why: inert(why.trim()).slice(0, 300) || 'it ended' })
   return async (command, args) => {
     child.stdin?.write(`${JSON.stringify({ execute: command, arguments: args })}\n`)
-    while (answers.length === 0 && !isOver) await new Promise<void>((go) => (wake = go))
+    while (answers.length === 0 && !state.isOver) await new Promise<void>((go) => (wake = go))
     const answer = answers.shift()
     if (answer === undefined) {
       const fault = await ended

@@ -19,7 +19,8 @@ import { fillImage, imageRecord, imageSight, sealedFiles } from './image.ts'
 import { dropUnfinished, memoryOf, memoryPlaceOf } from './memory.ts'
 import { isId, Place } from './place.ts'
 import type { ImageFacts, ImageRecord } from './record.ts'
-import { absentVolume, Volumes } from './volumes.ts'
+import { absentVolume } from './chains.ts'
+import { Volumes } from './volumes.ts'
 
 export type DirectoryOptions = {
   /** Name of the datastore, for problems; `local` if absent. */

@@ -61,8 +61,10 @@ async function convert(wish: NewFile, from: DiskChain, signal: AbortSignal, repo
   const { values, fileOf, names } = keyFiles(wish.keys, [...layers.map(({ key }) => key), wish.key])
   const secret = (name: string) => `k${names.indexOf(name)}`
   const target = { file: wish.file, format: wish.format, key: wish.key, backing: [] }
+  const options = ['-p', '-n', '--target-is-zero', '-W', '-O', wish.format]
   const argv = [
-    ...['convert', '-p', '-n', '--target-is-zero', '-W', '-O', wish.format],
+    'convert',
+    ...options,
     ...names.flatMap((name) => ['--object', `secret,id=${secret(name)},file=${fileOf(name)}`]),
     '--',
     `json:${JSON.stringify(nodesOf(from, { isReadOnly: true, secret }))}`,
@@ -88,10 +90,9 @@ async function makeEncrypted(wish: NewFile, signal: AbortSignal) {
   // The key is 256 random bits: stretching it would only make each opening slower.
   const luks = ['encrypt.format=luks', 'encrypt.key-secret=k0', 'encrypt.iter-time=10']
   const stands = backing === null ? [] : [`backing_file=${backing.file}`, `backing_fmt=${backing.format}`]
-  const argv = [
-    ...['create', '-q', '-u', '-f', 'qcow2', '--object', 'secret,id=k0,file=/key0'],
-    ...['-o', [...luks, ...stands].join(','), '--', file, String(sizeBytes)],
-  ]
+  const secret = ['--object', 'secret,id=k0,file=/key0']
+  const options = ['-q', '-u', '-f', 'qcow2', ...secret, '-o', [...luks, ...stands].join(',')]
+  const argv = ['create', ...options, '--', file, String(sizeBytes)]
   await writeNew(file, [], 0)
   const tool = { tool: 'qemu-img', argv, writable: [file], readable: [], keys: values }
   for (let attempt = 1; ; attempt++) {

@@ -17,7 +17,6 @@ import {
   lowered,
   merged,
   mergeOf,
-  pathFrom,
   raised,
   strataOf,
   swept,
@@ -29,9 +28,9 @@ import {
 } from '#drivers/ground/strata.ts'
 import type { FileLayer } from '#drivers/hypervisor/port.ts'
 import { resizeTop, streamInto } from './bench.ts'
+import { absentVolume, Chains, type Images } from './chains.ts'
 import { Graph } from './graph.ts'
 import { syncFolder, type Place } from './place.ts'
-import type { Backing } from './qcow2.ts'
 import { replaceRecord, writeRecord } from './record.ts'
 import {
   besides,
@@ -46,29 +45,11 @@ import {
   type Origin,
 } from './volume.ts'
 
-/** What volumes need to know of images. */
-export type Images = {
-  readonly formatOf: (image: string) => Promise<DiskFormat>
-  readonly sizeOf: (image: string) => Promise<number>
-}
-
-export const absentVolume: VolumeSight = {
-  state: 'absent',
-  sizeBytes: 0,
-  storedBytes: 0,
-  file: null,
-  layers: 0,
-  snapshots: [],
-  next: null,
-  reverted: null,
-  merge: null,
-  isArriving: false,
-}
-
 type NewTop = { readonly snapshot: string; readonly key: string | null; readonly keys: Keys }
 
 export class Volumes {
   readonly graph: Graph
+  readonly #chains: Chains
   readonly #place: Place
   readonly #images: Images
   /** Changes of one volume wait for each other. */
@@ -78,6 +59,7 @@ export class Volumes {
     this.#place = place
     this.#images = images
     this.graph = new Graph(place)
+    this.#chains = new Chains(place, this.graph, images)
   }
 
   async observe(volume: string): Promise<VolumeSight> {
@@ -94,7 +76,7 @@ export class Volumes {
       sizeBytes: topSize.sizeBytes,
       storedBytes: sizes.reduce((sum, { storedBytes }) => sum + storedBytes, 0),
       file: file(top),
-      layers: (await this.#chain(volume, strata, top)).depth,
+      layers: (await this.#chains.of(volume, strata, top)).depth,
       snapshots: Object.keys(strata.layers),
       next: next === null ? null : { snapshot: next.snapshot, file: file(next.node) },
       reverted: strata.reverted,
@@ -111,7 +93,7 @@ export class Volumes {
     await this.graph.leaning(origin?.on ?? null, async () => {
       await this.#stillThere(origin?.on ?? null)
       const file = inFolder(draft, 'disk', format)
-      const backing = await this.#backingOf(volume, origin?.on ?? null)
+      const backing = await this.#chains.backingOf(volume, origin?.on ?? null)
       await makeFile({ file, format, sizeBytes, origin, backing, isFull, key, keys }, on.signal, on.report)
       const strata = {
         ...strataOf('disk', { format, on: origin?.on ?? null, key }),
@@ -127,12 +109,12 @@ export class Volumes {
   grow(volume: string, sizeBytes: number, keys: Keys, signal: AbortSignal) {
     return this.#inTurn(volume, async () => {
       const { top, strata } = await this.#standing(volume)
-      const { chain } = await this.#chain(volume, strata, top)
+      const { chain } = await this.#chains.of(volume, strata, top)
       const now = (await diskSize(chain.file, chain.format)).sizeBytes
       if (sizeBytes === now) return
       if (sizeBytes < now) throw new Error(`a volume of ${now} bytes cannot shrink to ${sizeBytes}`)
       if (chain.format === 'raw') return await lengthen(chain.file, sizeBytes)
-      if (!(await isNaming(chain.file, await this.#backingOf(volume, strata.nodes[top]?.on ?? null))))
+      if (!(await isNaming(chain.file, await this.#chains.backingOf(volume, strata.nodes[top]?.on ?? null))))
         throw new Error('the header of the disk names another backing file than Decant wrote')
       await this.#asOurs(chain.file, () => resizeTop(chain, sizeBytes, keys, signal))
     })
@@ -164,7 +146,7 @@ export class Volumes {
       const { strata } = await this.#standing(volume)
       // Nobody knows whether it has been written to; above the old top it shows the same.
       const now = strata.next === null ? strata : await this.#raise(volume)
-      const { chain } = await this.#chain(volume, now, now.top ?? '')
+      const { chain } = await this.#chains.of(volume, now, now.top ?? '')
       if (ownerUid !== null) await own(chain.file, ownerUid)
       return chain
     })
@@ -175,7 +157,7 @@ export class Volumes {
     const node = strata?.layers[snapshot]
     if (strata === undefined || node === undefined)
       throw new Error(`volume ${volume} has no layer of snapshot ${snapshot}`)
-    return (await this.#chain(volume, strata, node)).chain
+    return (await this.#chains.of(volume, strata, node)).chain
   }
 
   prepareTop(volume: string, wish: NewTop & { readonly ownerUid: number | null }, signal: AbortSignal) {
@@ -238,11 +220,11 @@ export class Volumes {
       const { strata, top } = await this.#standing(volume)
       const work = mergeOf(strata, volume, this.graph.isStoodOn(volume))
       if (work === null) return
-      const { chain } = await this.#chain(volume, strata, work.into)
+      const { chain } = await this.#chains.of(volume, strata, work.into)
       const on = strata.nodes[work.gone]?.on ?? null
       const names = {
         base: chain.backing.length > 1 ? 2 : null,
-        backingName: (await this.#backingOf(volume, on))?.file ?? null,
+        backingName: (await this.#chains.backingOf(volume, on))?.file ?? null,
       }
       const isTop = work.into === top
       if (isTop) await this.#asOurs(chain.file, () => streamInto(chain, names, keys, { signal, report }))
@@ -300,7 +282,7 @@ export class Volumes {
     { key, keys }: NewTop,
     signal: AbortSignal,
   ) {
-    const { chain } = await this.#chain(volume, strata, below)
+    const { chain } = await this.#chains.of(volume, strata, below)
     const { sizeBytes } = await diskSize(chain.file, chain.format)
     const backing = { file: `${below}.${chain.format}`, format: chain.format }
     const file = inFolder(this.#place.path('volumes', volume), node, 'qcow2')
@@ -340,7 +322,7 @@ export class Volumes {
       const node = strata?.layers[layer.snapshot]
       if (strata === undefined || node === undefined)
         throw new Error(`volume ${layer.volume} has no layer of snapshot ${layer.snapshot}`)
-      const { chain } = await this.#chain(layer.volume, strata, node)
+      const { chain } = await this.#chains.of(layer.volume, strata, node)
       const { sizeBytes } = await diskSize(chain.file, chain.format)
       return { chain, on: { is: 'node', volume: layer.volume, node } as const, sizeBytes }
     }
@@ -362,56 +344,10 @@ export class Volumes {
       throw new Error('the layer that the volume starts with is gone')
   }
 
-  /** How the header of a file of this volume names what it stands on: relative, so that the folder can be moved. */
-  async #backingOf(volume: string, on: Base | null): Promise<Backing | null> {
-    if (on === null) return null
-    if (on.is === 'image') {
-      const format = await this.#images.formatOf(on.image)
-      return { file: `../../images/${on.image}/disk.${format}`, format }
-    }
-    const format = (await this.graph.get(on.volume))?.nodes[on.node]?.format ?? 'qcow2'
-    const name = `${on.node}.${format}`
-    return { file: on.volume === volume ? name : `../${on.volume}/${name}`, format }
-  }
-
-  async #chain(volume: string, strata: Strata, from: string): Promise<{ chain: DiskChain; depth: number }> {
-    const layers: FileLayer[] = []
-    let at: { volume: string; strata: Strata; node: string } | null = { volume, strata, node: from }
-    let image: string | null = null
-    while (at !== null) {
-      const here: { volume: string; strata: Strata; node: string } = at
-      const { path, foot } = pathFrom(here.strata, here.volume, here.node)
-      for (const node of path) {
-        const found = here.strata.nodes[node]
-        if (found === undefined) throw new Error(`a layer of volume ${here.volume} is missing`)
-        layers.push({
-          file: this.graph.fileOf(here.volume, node, here.strata),
-          format: found.format,
-          key: found.key,
-        })
-      }
-      image = foot?.is === 'image' ? foot.image : null
-      at = null
-      if (foot?.is === 'node') {
-        const below = await this.graph.get(foot.volume)
-        if (below === undefined) throw new Error(`a layer of volume ${foot.volume} is missing`)
-        at = { volume: foot.volume, strata: below, node: foot.node }
-      }
-    }
-    const depth = layers.length - 1
-    if (image !== null) {
-      const format = await this.#images.formatOf(image)
-      layers.push({ file: this.#place.path('images', image, `disk.${format}`), format, key: null })
-    }
-    const [top, ...backing] = layers
-    if (top === undefined) throw new Error(`volume ${volume} has no file`)
-    return { chain: { ...top, backing }, depth }
-  }
-
   async #merge(volume: string, strata: Strata): Promise<VolumeMerge | null> {
     const work = mergeOf(strata, volume, this.graph.isStoodOn(volume))
     if (work === null) return null
-    const { chain } = await this.#chain(volume, strata, work.into)
+    const { chain } = await this.#chains.of(volume, strata, work.into)
     const [gone, base] = chain.backing
     return {
       into: chain.file,

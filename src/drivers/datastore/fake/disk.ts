@@ -118,14 +118,8 @@ export function shown(disk: FakeDisk, volume: string, node: string, block: numbe
   return 0
 }
 
-/** A guest writes; `file`: which of its files it has open as its top, null: the one that is the top. */
-export function write(
-  disk: FakeDisk,
-  volume: string,
-  block: number,
-  value: number,
-  node: string | null = null,
-) {
+/** A guest writes to its top. */
+export function write(disk: FakeDisk, volume: string, block: number, value: number) {
   const found = volumeIn(disk, volume)
-  found?.blocks.get(node ?? found.strata.top ?? '')?.set(block, value)
+  found?.blocks.get(found.strata.top ?? '')?.set(block, value)
 }

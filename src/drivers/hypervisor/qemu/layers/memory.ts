@@ -134,15 +134,14 @@ async function listen(folder: string, file: string): Promise<Sink> {
   }
 }
 
-function received(server: Server, file: string): Promise<void> {
-  return new Promise<void>((done, fail) => {
+async function received(server: Server, file: string): Promise<void> {
+  const socket = await new Promise<Socket>((come, fail) => {
     server.once('close', () => fail(new Error('no memory came')))
-    server.once('connection', (socket: Socket) => {
-      const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL
-      const part = createWriteStream('', { fd: openSync(partOf(file), flags, 0o600), flush: true })
-      pipeline(socket, part).then(done, fail)
-    })
+    server.once('connection', come)
   })
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL
+  const descriptor = openSync(partOf(file), flags, 0o600)
+  await pipeline(socket, createWriteStream('', { fd: descriptor, flush: true }))
 }
 
 async function publish(file: string) {
