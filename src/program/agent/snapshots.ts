@@ -1,6 +1,6 @@
 /** The loop of snapshots on a host: joins their planner to the datastores, the hypervisor and the agent in the guest. */
 
-import { isObject } from '#base/json.ts'
+import { isObject, same } from '#base/json.ts'
 import { reason } from '#model/plan.ts'
 import { Problem } from '#model/problem.ts'
 import type { Sight } from '#drivers/hypervisor/port.ts'
@@ -40,6 +40,7 @@ export function snapshotReconciler(
   on: With & { readonly wake: (kind: string, id: string) => void },
 ): Reconciler<SnapshotSeen, SnapshotStep, SnapshotStatus> {
   const { wishes } = on
+  const told = new Map<string, SnapshotStatus>()
   return {
     name: 'snapshot',
     observe: async (id) => {
@@ -68,6 +69,9 @@ export function snapshotReconciler(
       }),
     tell: async ({ wish, observed }, status) => {
       on.reports.report(reportOf('snapshot', observed.id, wish, status as never))
+      // Two that told each other of nothing new would never come to rest.
+      if (same(told.get(observed.id), status)) return
+      told.set(observed.id, status)
       // What it leaves behind, and what waits for it, is theirs to look at.
       for (const { volume } of observed.disks) on.wake('volume', volume)
       for (const { document } of wishes.of('snapshot'))
