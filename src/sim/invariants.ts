@@ -30,6 +30,10 @@ const underWayMs = 15_000
 
 type Known = { readonly pid: number; readonly host: string; readonly guest: FakeGuest }
 
+/** Of which machine a snapshot is; nothing for all else. */
+const machineOf = ({ kind, spec }: Document) =>
+  kind === 'snapshot' ? (spec as { readonly machine: string }).machine : undefined
+
 export class Invariants {
   readonly #center: Datacenter
   readonly #silences: Silences
@@ -110,8 +114,11 @@ export class Invariants {
 
   wished({ op, name, kind }: Wish) {
     if (op !== 'delete') return
-    for (const [id, document] of this.#acknowledged)
-      if (document.kind === kind && document.name === name) this.#acknowledged.delete(id)
+    for (const [id, document] of this.#acknowledged) {
+      // A machine takes its snapshots with it.
+      const goesToo = kind === 'machine' && machineOf(document) === name
+      if ((document.kind === kind && document.name === name) || goesToo) this.#acknowledged.delete(id)
+    }
   }
 
   acknowledged(told: Extract<Told, { is: 'done' }>) {

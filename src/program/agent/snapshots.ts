@@ -71,7 +71,8 @@ export function snapshotReconciler(
       on.reports.report(reportOf('snapshot', observed.id, wish, status as never))
       // Two that told each other of nothing new would never come to rest.
       if (same(told.get(observed.id), status)) return
-      told.set(observed.id, status)
+      if (status.state === 'gone') told.delete(observed.id)
+      else told.set(observed.id, status)
       // What it leaves behind, and what waits for it, is theirs to look at.
       for (const { volume } of observed.disks) on.wake('volume', volume)
       for (const { document } of wishes.of('snapshot'))
