@@ -57,13 +57,8 @@ function counted({ open, onProgress }: Upload, from: number): ReadableStream<Uin
   )
 }
 
-/** How much of the content is there already. */
-export async function arrivedBytes(
-  client: Client,
-  kind: Kind,
-  name: string,
-  project?: string,
-): Promise<number> {
+/** How much of the content is there already, and whether it is an image by now. */
+export async function arrival(client: Client, kind: Kind, name: string, project?: string) {
   const ask = { method: 'HEAD', query: { project } } as const
   const { headers } = await client.caller
     .call(part(kind, name, 'content'), ask)
@@ -74,7 +69,25 @@ export async function arrivedBytes(
         ? new Problem('link/lost', { peer: 'the host' }, { cause: error })
         : error
     })
-  return Number(headers.get('upload-offset') ?? 0)
+  return {
+    bytes: Number(headers.get('upload-offset') ?? 0),
+    isWhole: headers.get('upload-complete') === '?1',
+  }
+}
+
+/** Everything is there, but it is still being judged and converted: the object itself says how that goes. */
+async function settled(
+  client: Client,
+  kind: Kind,
+  name: string,
+  { project, signal }: Upload,
+): Promise<Thing | undefined> {
+  for (;;) {
+    const thing = await client.get(kind, name, project)
+    if (kind.isReady(thing)) return thing
+    if (thing.status.state !== 'uploading' || signal?.aborted === true) return undefined
+    await pause(pauseMs, signal)
+  }
 }
 
 async function sendFrom(
@@ -104,9 +117,12 @@ export async function upload(client: Client, kind: Kind, name: string, upload: U
   let [from, attempts] = [0, 0]
   for (;;) {
     try {
-      const there = await arrivedBytes(client, kind, name, project)
-      attempts = there > from ? 0 : attempts
-      from = Math.min(there, bytes)
+      const there = await arrival(client, kind, name, project)
+      const done = attempts > 0 && (there.isWhole || there.bytes >= bytes)
+      const thing = done ? await settled(client, kind, name, upload) : undefined
+      if (thing !== undefined) return thing
+      attempts = there.bytes > from ? 0 : attempts
+      from = Math.min(there.bytes, bytes)
       return await sendFrom(client, kind, name, { upload, from })
     } catch (error) {
       attempts += 1

@@ -7,7 +7,7 @@ import { test, type TestContext } from 'node:test'
 import { openApi } from '#api/open.ts'
 import { present } from '#base/assert.ts'
 import { Client } from '#client/client.ts'
-import { arrivedBytes, upload } from '#client/upload.ts'
+import { arrival, upload } from '#client/upload.ts'
 import { kindNamed } from '#kinds/registry.ts'
 import { create, state, together, until, wished } from './bench.ts'
 
@@ -89,7 +89,7 @@ test('an upload that breaks off goes on where it was, and the image is what was 
 
 test('how much is there is told; a part that does not follow, is too long or says no place is refused', async (t) => {
   const { ask, client, controller, made } = await served(t)
-  equal(await arrivedBytes(client, image, 'mine'), 0)
+  deepEqual(await arrival(client, image, 'mine'), { bytes: 0, isWhole: false })
   const total = { 'upload-length': String(content.length) }
   const part = (from: number, to: number, headers = {}) =>
     ask('/content', {

@@ -2,7 +2,8 @@
 
 import { createWriteStream } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
-import { Readable, type Writable } from 'node:stream'
+import type { IncomingMessage } from 'node:http'
+import type { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { bytesText, durationText } from '#base/quantity.ts'
 import { isObject } from '#base/json.ts'
@@ -11,6 +12,7 @@ import { Problem } from '#model/problem.ts'
 import { part } from '#client/addresses.ts'
 import { usage, type Arguments } from '../arguments.ts'
 import type { Context, Flag } from '../command.ts'
+import { download } from '../download.ts'
 import { paceFrom, progressFacts } from '../progress.ts'
 import type { Action } from './noun.ts'
 
@@ -43,13 +45,10 @@ async function give(kind: Kind, args: Arguments, context: Context): Promise<numb
   const client = await context.client()
   const startMs = world.nowMs()
   const isDomain = format === 'libvirt'
-  const response = await client.caller.call(part(kind, name, isDomain ? 'libvirt' : 'content'), {
-    query: { project: options.project, ...(isDomain ? {} : { format }) },
-    signal: world.interrupted,
-    // Converting takes as long as it takes.
-    timeoutMs: 0,
-  })
-  const total = Number(response.headers.get('content-length') ?? Number.NaN)
+  const query = { project: options.project, ...(isDomain ? {} : { format }) }
+  const address = part(kind, name, isDomain ? 'libvirt' : 'content')
+  const response = await download(client.caller.access, address, query, world.interrupted)
+  const total = Number(response.headers['content-length'] ?? Number.NaN)
   const written = await poured(response, {
     file,
     name,
@@ -69,7 +68,7 @@ type Pouring = {
 }
 
 /** Under another name until it is whole: half a disk must not look like one. */
-async function poured(response: Response, { file, name, total, context }: Pouring): Promise<number> {
+async function poured(source: IncomingMessage, { file, name, total, context }: Pouring): Promise<number> {
   const { world, paper } = context
   const pace = paceFrom(world.nowMs())
   let bytes = 0
@@ -80,7 +79,6 @@ async function poured(response: Response, { file, name, total, context }: Pourin
     500,
   )
   try {
-    const source = Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0])
     source.on('data', (piece: Uint8Array) => pace.at((bytes += piece.length), world.nowMs()))
     source.pause()
     if (file === '-') await pipeline(source, world.stdout as Writable, { end: false })

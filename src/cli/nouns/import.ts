@@ -64,7 +64,7 @@ export async function send(
   const { paper, world, options } = context
   const startMs = world.nowMs()
   const pace = paceFrom(startMs)
-  let [sentBytes, saidTenth] = [0, 0]
+  let [sentBytes, saidTenth, brought] = [0, 0, 0]
   const say = () => {
     const text = paper.text('upload-progress', progressFacts(sentBytes, content.bytes, pace.rate()))
     paper.fleeting(`${name}: ${text}`)
@@ -79,8 +79,10 @@ export async function send(
       project: options.project,
       signal: world.interrupted,
       onProgress(bytes) {
+        // What an earlier attempt brought is no pace of this one.
+        if (sentBytes === 0) brought = bytes
         sentBytes = bytes
-        pace.at(bytes, world.nowMs())
+        pace.at(bytes - brought, world.nowMs())
       },
       onBroken: (why) => paper.note(`${name}: ${paper.text('upload-broken', { why: story(why) })}`),
     })
