@@ -221,6 +221,9 @@ export class Lab {
     for (const name of [this.host, this.world]) this.#add(name)
     ip('-n', this.host, 'link', 'add', 'up0', 'type', 'veth', 'peer', 'name', 'w0')
     ip('-n', this.host, 'link', 'set', 'w0', 'netns', this.world)
+    // An interface that the host itself does not need.
+    ip('-n', this.host, 'link', 'add', 'up1', 'type', 'veth', 'peer', 'name', 'w1')
+    ip('-n', this.host, 'link', 'set', 'w1', 'netns', this.world)
     for (const [ns, device, last] of [
       [this.host, 'up0', '1'],
       [this.world, 'w0', '2'],

@@ -99,12 +99,8 @@ function ip6Lines(port: HostPort): string[] {
   const local = linkLocalOf(port.mac)
   const own = port.address6 === null ? [] : [port.address6]
   const isOther = own.map((address) => `${target} != ${rawOf(address)} `).join('')
-  const from = isUnknown(port)
-    ? ['ip6 saddr != :: accept']
-    : [...own.map((address) => `ip6 saddr ${address} accept`), 'ip6 saddr fe80::/10 accept']
+  const from = isUnknown(port) ? ['!= ::'] : [...own, 'fe80::/10']
   return [
-    // What is cut into pieces could hide what follows (RFC 6980).
-    'exthdr frag exists meta l4proto icmpv6 drop',
     'icmpv6 type { nd-router-advert, nd-redirect } drop',
     'udp sport 547 drop',
     `ip6 saddr != ${local} ip6 saddr @local_${port.bridge} drop`,
@@ -113,7 +109,12 @@ function ip6Lines(port: HostPort): string[] {
     ...(isUnknown(port) ? [] : [`${advert} ${isOther}@th,64,10 != 0x3fa drop`]),
     // Looking whether an address is free, asking for routers, joining groups: without an address yet.
     'ip6 saddr :: icmpv6 type { nd-neighbor-solicit, nd-router-solicit, mld2-listener-report } accept',
-    ...from,
+    // What is cut into pieces could hide a router or a server in what follows (RFC 6980, RFC 7113): of pieces, only
+    // those are let through of which it is plain what they are.
+    ...from.flatMap((address) => [
+      `ip6 saddr ${address} exthdr frag missing accept`,
+      `ip6 saddr ${address} exthdr frag exists meta l4proto { tcp, udp } accept`,
+    ]),
     'drop',
   ].map((line) => `ether type ip6 ${line}`)
 }
