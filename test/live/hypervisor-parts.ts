@@ -98,7 +98,7 @@ function isOpenBy(pid: number, file: string): boolean {
 const patienceMs = 60_000
 
 /** Waits until its shell reads: what is typed before may be lost. */
-export async function promptOf(driver: Hypervisor | undefined, id: string): Promise<void> {
+export async function promptOf(driver: Pick<Hypervisor, 'serialLog'> | undefined, id: string): Promise<void> {
   assert.ok(driver !== undefined)
   const deadline = realClock.monotonic() + patienceMs
   while (
@@ -112,7 +112,11 @@ export async function promptOf(driver: Hypervisor | undefined, id: string): Prom
 }
 
 /** Says a command on the serial line and gives the last line of what it printed. */
-export async function answerOf(driver: Hypervisor | undefined, id: string, command: string): Promise<string> {
+export async function answerOf(
+  driver: Pick<Hypervisor, 'serial' | 'serialLog'> | undefined,
+  id: string,
+  command: string,
+): Promise<string> {
   assert.ok(driver !== undefined)
   const line = await driver.serial(id)
   const word = randomUUID().slice(0, 8)
