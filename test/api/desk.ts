@@ -13,6 +13,7 @@ import type { Ask, ByteChannel, Open } from '#drivers/link/port.ts'
 import { memoryDisk, memoryStore, type MemoryDisk } from '#drivers/store/memory/store.ts'
 import type { Store } from '#drivers/store/port.ts'
 import { kindNamed, kinds } from '#kinds/registry.ts'
+import { Census } from '#program/controller/census.ts'
 import type { Desk } from '#program/desk.ts'
 import { Replica } from '#runtime/replica.ts'
 import { openApi, type Api } from '#api/open.ts'
@@ -63,6 +64,7 @@ export async function bench({
     store,
     kinds.map(({ name }) => name),
   )
+  Census.index(replica)
   const stop = new AbortController()
   await replica.start(stop.signal)
   if (seeds && replica.count('project') === 0) await seed(replica)
