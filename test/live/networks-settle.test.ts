@@ -159,6 +159,57 @@ test(
   },
 )
 
+test(
+  'a NIC receives and sends no faster than it may; a bound that is taken back is gone',
+  proves,
+  async (t) => {
+    const on = new Lab()
+    t.after(() => on.end())
+    const net = netOf(1, { mtu: 1400 })
+    const port = () => on.wished.ports[0]?.interface ?? ''
+    const inHost = (...words: string[]) =>
+      execFileSync('ip', ['netns', 'exec', on.host, ...words], { encoding: 'utf8' })
+    on.networks = [net]
+    on.plug('a', nicOn(net, 10, { mbitIn: 10, mbitOut: 20, mtu: 1400 }))
+    for (const _ of [1, 2]) await on.settle()
+    assert.match(inHost('tc', 'qdisc', 'show', 'dev', port()), /tbf .* rate 10Mbit/)
+    assert.match(
+      inHost('nft', 'list', 'chain', 'netdev', on.options.table, port()),
+      /limit rate over 2500 kbytes\/second/,
+    )
+    assert.match(inHost('ip', 'link', 'show', port()), /mtu 1400/)
+    on.plug('a', nicOn(net, 10))
+    await on.settle()
+    assert.doesNotMatch(inHost('tc', 'qdisc', 'show', 'dev', port()), /tbf/)
+    assert.doesNotMatch(inHost('nft', 'list', 'chain', 'netdev', on.options.table, port()), /limit/)
+  },
+)
+
+test(
+  'VLANs that the kernel lacks, and interfaces that the host needs, are refused plainly',
+  proves,
+  async (t) => {
+    const on = new Lab()
+    t.after(() => on.end())
+    const nets = [
+      netOf(1, { mode: 'bridged', interface: 'up0' }),
+      netOf(2, { mode: 'bridged', interface: 'none0' }),
+      netOf(3, { mode: 'bridged', interface: 'up0', vlan: 7 }),
+      netOf(4, { mode: 'bridged', interface: 'up1' }),
+    ]
+    on.networks = nets
+    for (const [at, net] of nets.entries()) on.plug(`g${at}`, nicOn(net, 10))
+    const { refusals } = await on.driver.settle(on.wished)
+    const codes = nets.map(({ id }) => refusals.get(id)?.code)
+    assert.deepEqual(
+      [codes[0], codes[1], codes[3]],
+      ['network/interface-in-use', 'network/interface-missing', undefined],
+    )
+    // A kernel with VLANs makes it; one without says so.
+    assert.ok(codes[2] === undefined || codes[2] === 'network/vlan-missing')
+  },
+)
+
 /** Processes in the host's namespace that serve names. */
 function serversOf(on: Lab): number[] {
   const pids = execFileSync('ip', ['netns', 'pids', on.host], { encoding: 'utf8' }).trim()
