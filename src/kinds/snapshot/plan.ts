@@ -199,7 +199,7 @@ export function snapshotStatus(
     isFrozen: record.wasFrozen,
     memoryBytes: record.memoryBytes,
     layers: [...record.layers],
-    pausedMs: record.pausedMs,
+    pausedSeconds: record.pausedMs === null ? null : record.pausedMs / 1000,
     progress: null,
   }
 }

@@ -50,7 +50,7 @@ export const snapshot = defineKind({
     memoryBytes: z.number().default(0),
     layers: z.array(Layer).max(limits.disksPerMachine).default([]),
     /** How long the guest stood still for it. */
-    pausedMs: z.number().nullable().default(null),
+    pausedSeconds: z.number().nullable().default(null),
     progress: Progress.nullable().default(null),
   }),
   fixed: ['machine', 'withMemory', 'freeze'],
