@@ -58,7 +58,7 @@ class TestAgent implements AgentDoor {
   readonly downs: Down[] = []
   readonly opened: { readonly open: Open; readonly mine: ByteChannel }[] = []
   answer: (ask: Ask) => Promise<Uint8Array> = async (ask) =>
-    new TextEncoder().encode('guest' in ask ? ask.guest : ask.image)
+    Buffer.from('guest' in ask ? ask.guest : ask.image)
   refusal: Problem | undefined
 
   constructor(host: string) {
@@ -113,6 +113,7 @@ const report = (sequence: number, text = ''): Up => ({
   status: { text },
 })
 const serial: Open = { open: 'serial', guest: 'g-1' }
+const sending = (bytes: number): Open => ({ open: 'content', image: 'i-1', bytes, offset: 0, total: null })
 const signal = () => new AbortController().signal
 
 /** Polls, letting the driver's time pass, until it holds. */
@@ -279,13 +280,7 @@ export function obeysLinkContract(name: string, make: () => Promise<LinkRig>) {
     for (const way of ['down', 'up'] as const) {
       promise(`64 MiB stream ${way} whole, and a reader that waits makes the writer wait`, async (scene) => {
         const { agent, session } = await scene.join()
-        const channel = await session.open({
-          open: 'content',
-          image: 'i-1',
-          bytes: 64 << 20,
-          offset: 0,
-          total: null,
-        })
+        const channel = await session.open(sending(64 << 20))
         const [writer, reader] = way === 'down' ? [channel, agent.mine] : [agent.mine, channel]
         const piece = randomBytes(1 << 20)
         const want = createHash('sha256')
