@@ -12,6 +12,7 @@ import { noCloudSeeds } from '#drivers/seed/nocloud/nocloud.ts'
 import { openUserNetwork } from '#drivers/network/user/network.ts'
 import { FolderNotebook } from '#drivers/notebook/folder/notebook.ts'
 import { runAgent } from '#program/agent/agent.ts'
+import { datastoreDoor } from './datastores.ts'
 import { hostFacts } from './facts.ts'
 import { layoutOf } from './layout.ts'
 import { networkingOf } from './networking.ts'
@@ -26,6 +27,7 @@ tether<AgentOrder>(async (order, tell): Promise<Running> => {
   const { agent: folder, linkSocket: path } = layout
   const { credentials } = order
   const local = await openDirectory({ folder: join(folder, 'datastore') })
+  const measured: Record<string, string> = { [local.name]: join(folder, 'datastore') }
   const agent = await runAgent(
     {
       link: linkClient({ path, credentials }),
@@ -36,6 +38,7 @@ tether<AgentOrder>(async (order, tell): Promise<Running> => {
         shareFolders: order.shareFolders,
       }),
       datastore: (name) => (name === local.name ? local : undefined),
+      datastores: datastoreDoor({ folder, allowed: order.datastoreFolders, measured }),
       network: openUserNetwork([order.port]),
       networking: networkingOf(layout, log),
       imageMaker: await openImageMaker({
@@ -44,7 +47,7 @@ tether<AgentOrder>(async (order, tell): Promise<Running> => {
         allowsPrivateAddresses: order.allowsPrivateAddresses,
       }),
       seeds: noCloudSeeds,
-      gauge: procGauge({ stores: { [local.name]: join(folder, 'datastore') } }),
+      gauge: procGauge({ stores: measured }),
       clock: realClock,
       facts: { ...hostFacts(), shareFolders: [...order.shareFolders] },
       newId: randomUUID,

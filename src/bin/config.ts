@@ -72,6 +72,10 @@ export const Settings = z.strictObject({
     value: 'DIR[:DIR]',
     description: 'Folders of this host whose files may become images (none)',
   }),
+  datastoreFolder: Folders.meta({
+    value: 'DIR[:DIR]',
+    description: 'Folders of this host below which datastores may lie (none)',
+  }),
   shareFolder: Folders.meta({
     value: 'DIR[:DIR]',
     description: 'Folders of this host below which machines may be shown folders (none)',

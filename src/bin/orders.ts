@@ -33,6 +33,8 @@ export type AgentOrder = {
   readonly allowsPrivateAddresses: boolean
   /** Folders below which guests may be shown folders. */
   readonly shareFolders: readonly string[]
+  /** Folders below which datastores may lie. */
+  readonly datastoreFolders: readonly string[]
 }
 
 export type Order = ControllerOrder | AgentOrder | { readonly say: 'stop' }

@@ -100,6 +100,15 @@ export const limits = {
   agentAnswerMs: 10_000,
   /** Output that one command in a guest may give back. */
   agentOutputBytes: 1_048_576,
+  /** Words of one command in a guest with all their characters, and its environment: Linux takes 2 MiB, people type less. */
+  errandWords: 256,
+  errandChars: 65_536,
+  /** What one command in a guest is given to read: it travels as one question to the agent. */
+  errandInputBytes: 1_048_576,
+  /** How long a command in a guest is waited for; whoever needs longer starts it in the background. */
+  errandSeconds: 600,
+  /** Commands and copies at one time in one guest: each holds its input and output in the host's memory. */
+  errandsPerGuest: 8,
   /** One file copied out of a guest through its agent: slow, for configuration and logs. */
   guestFileBytes: 268_435_456,
   /** A file system that is frozen for longer harms the guest; it is thawed then, whoever forgot it. */
@@ -136,6 +145,12 @@ export const limits = {
   unpackRatio: 2_048,
   /** A packed content may become this much whatever its ratio: an empty disk packs very well. */
   unpackAnywayBytes: 2 ** 33,
+  /** A mount that takes longer is tried again later; a server that is there answers within a second. */
+  mountMs: 20_000,
+  /** A datastore on a server that leaves a short work unanswered for so long is taken to be away. */
+  apartAnswerMs: 15_000,
+  /** One command of LVM: usually 50 ms, seconds when many wait for its lock. */
+  lvmMs: 60_000,
   /** How long what has come of an upload or download waits for the rest. */
   landingKeepMs: 24 * 3_600_000,
   /** Between two marks of how far a landing is safe on the disk. */

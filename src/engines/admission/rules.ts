@@ -1,6 +1,7 @@
 /** Every rule there is, by kind. Adding one is a file in `rules/` and a line here. */
 
 import type { Document } from '#model/document.ts'
+import type { DatastoreSpec } from '#kinds/datastore/schema.ts'
 import type { MachineSpec } from '#kinds/machine/schema.ts'
 import type { VolumeSpec } from '#kinds/volume/schema.ts'
 import type { Around } from './around.ts'
@@ -8,6 +9,7 @@ import type { Rule } from './rule.ts'
 import { addresses } from './rules/addresses.ts'
 import { clone } from './rules/clone.ts'
 import { cpus } from './rules/cpus.ts'
+import { datastores } from './rules/datastores.ts'
 import { content } from './rules/content.ts'
 import { firmware } from './rules/firmware.ts'
 import { made } from './rules/made.ts'
@@ -30,10 +32,12 @@ export const machineRules: readonly Rule<MachineSpec>[] = [
   revert,
 ]
 export const volumeRules: readonly Rule<VolumeSpec>[] = [volumes]
+export const datastoreRules: readonly Rule<DatastoreSpec>[] = [datastores]
 
 const rulesOf: Readonly<Record<string, readonly Rule<never>[]>> = {
   machine: machineRules as readonly Rule<never>[],
   volume: volumeRules as readonly Rule<never>[],
+  datastore: datastoreRules as readonly Rule<never>[],
 }
 
 /** Refuses a wish that breaks a rule of its kind. */

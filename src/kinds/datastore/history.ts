@@ -11,4 +11,5 @@ export const datastoreLifts: Lifts = {
     spec: { source: '', warnAtPercent: 85, overcommit: null, ...(document.spec as Fields) },
     status: { promisedMib: 0, ...(document.status as Fields) },
   }),
+  2: (document: Document) => ({ ...document, spec: { host: null, ...(document.spec as Fields) } }),
 }

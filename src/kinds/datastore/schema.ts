@@ -11,13 +11,19 @@ export const datastore = defineKind({
   title: { en: 'Datastore', ko: '데이터스토어' },
   summary: 'A place where volumes and images lie',
   scope: 'pool',
-  version: 2,
+  version: 3,
   access: { read: 'viewer', write: 'admin' },
   spec: z.strictObject({
     driver: z
       .enum(['directory', 'lvm-thin', 'nfs'])
       .default('directory')
       .meta({ title: 'Driver', description: 'How volumes are kept' }),
+    host: z
+      .string()
+      .max(63)
+      .nullable()
+      .default(null)
+      .meta({ title: 'Host', description: 'Host whose agent opens it; none: the only host of the pool' }),
     /** A folder allowed by the agent; `local` is the agent's own. */
     folder: z
       .string()
@@ -55,8 +61,8 @@ export const datastore = defineKind({
     /** Sum of the sizes that its volumes may grow to. */
     promisedMib: z.int().default(0),
   }),
-  fixed: ['driver', 'folder', 'source', 'isShared'],
-  references: {},
+  fixed: ['driver', 'host', 'folder', 'source', 'isShared'],
+  references: { host: 'host' },
   deletion: 'at-once',
   columns: [
     { title: { en: 'State', ko: '상태' }, path: 'status.state' },
@@ -64,6 +70,7 @@ export const datastore = defineKind({
     { title: { en: 'Host', ko: '호스트' }, path: 'host' },
     { title: { en: 'Capacity', ko: '용량' }, path: 'status.capacityMib', as: 'MiB' },
     { title: { en: 'Free', ko: '여유' }, path: 'status.freeMib', as: 'MiB' },
+    { title: { en: 'Promised', ko: '약속됨' }, path: 'status.promisedMib', as: 'MiB' },
   ],
   verbs: {},
   signals: {},

@@ -23,6 +23,7 @@ import { Sampler } from './samples.ts'
 import { imageReconciler } from './images.ts'
 import { snapshotReconciler } from './snapshots.ts'
 import { reportDatastore } from './storage.ts'
+import { Stores } from './stores.ts'
 import { volumeReconciler } from './volumes.ts'
 import { Wishes } from './wishes.ts'
 import { Workshop } from './workshop.ts'
@@ -57,8 +58,10 @@ type Parts = {
   readonly queues: ReturnType<typeof queuesOf>
 }
 
-export async function runAgent(ports: AgentPorts, options: AgentOptions): Promise<Agent> {
+export async function runAgent(given: AgentPorts, options: AgentOptions): Promise<Agent> {
   const abort = new AbortController()
+  const stores = new Stores(given.datastores, given.datastore, given.log)
+  const ports = { ...given, datastore: stores.named, stores }
   const parts = assemble(ports, abort.signal)
   const { wishes, queues, workshop } = parts
   const unwatch = ports.hypervisor.onChange((id) => wakeGuest(parts, id))
@@ -82,6 +85,7 @@ export async function runAgent(ports: AgentPorts, options: AgentOptions): Promis
       await Promise.all(Object.values(queues).map((queue) => queue.stop()))
       await workshop.stop()
       await working
+      await stores.close()
       await ports.hypervisor.close()
     },
   }
@@ -128,9 +132,14 @@ function queuesOf(ports: AgentPorts, on: Around) {
     datastore: new WorkQueue({
       clock: ports.clock,
       work: async (id) => {
-        if (on.wishes.isOver('datastore', id)) await on.wishes.drop('datastore', id)
+        if (on.wishes.isOver('datastore', id)) {
+          await ports.stores?.drop(id)
+          await on.wishes.drop('datastore', id)
+        }
         const wish = on.wishes.get('datastore', id)
-        if (wish !== undefined) await reportDatastore(ports, on, wish)
+        if (wish === undefined) return {}
+        await ports.stores?.refresh(wish)
+        await reportDatastore(ports, on, wish)
         return {}
       },
       onFault: (id, fault) => ports.log(`datastore ${id}: ${story(fault)}`),

@@ -59,7 +59,11 @@ export async function reportDatastore(
 ): Promise<void> {
   const { id, name } = wish.document
   const spec = datastoreKind.spec.parse(wish.document.spec)
-  const status = await lookAt(ports.datastore(name), spec, name, promisedMib(wishes, name))
+  const fault = ports.stores?.faultOf(name)
+  const status =
+    fault === undefined
+      ? await lookAt(ports.datastore(name), spec, name, promisedMib(wishes, name))
+      : { ...datastoreKind.status.parse({}), state: 'unusable' as const, holds: [fault] }
   if (isNewlyFilling(reports, id, status))
     reports.event({
       id: ports.newId(),

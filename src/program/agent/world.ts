@@ -1,6 +1,7 @@
 /** What every loop of the agent works with. */
 
 import type { Clock } from '#drivers/clock/port.ts'
+import type { DatastoreDoor } from '#drivers/datastore/port-opening.ts'
 import type { Datastore } from '#drivers/datastore/port.ts'
 import type { Gauge } from '#drivers/gauge/port.ts'
 import type { Hypervisor } from '#drivers/hypervisor/port.ts'
@@ -11,6 +12,7 @@ import type { Notebook } from '#drivers/notebook/port.ts'
 import type { Seeds } from '#drivers/seed/port.ts'
 import type { HostStatus } from '#kinds/host/schema.ts'
 import type { BeforeStep } from '#runtime/reconcile.ts'
+import type { Stores } from './stores.ts'
 
 /** What does not change while the host runs. */
 export type HostFacts = Pick<
@@ -25,6 +27,10 @@ export type AgentPorts = {
   readonly hypervisor: Hypervisor
   /** The datastore of a name on this host, or nothing when this host does not reach it. */
   readonly datastore: (name: string) => Datastore | undefined
+  /** Opens further ones, as documents say; absent where there are only those that are given. */
+  readonly datastores?: DatastoreDoor
+  /** Set by the agent itself: what it has opened. */
+  readonly stores?: Pick<Stores, 'refresh' | 'drop' | 'faultOf'>
   /** Single NICs in user mode; it also chooses ports of the host for all others. */
   readonly network: Network
   /** Whole networks in the host's kernel; `place` tells this Decant from others on the host. */

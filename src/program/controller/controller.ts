@@ -33,6 +33,7 @@ import { rehearseWith } from './rehearse.ts'
 import { Reports } from './reports.ts'
 import { plant } from './seeds.ts'
 import { ProjectUsage } from './usage.ts'
+import { assignDatastores } from './datastores.ts'
 import { carriedKinds, Sessions } from './sessions.ts'
 
 export type ControllerPorts = {
@@ -130,7 +131,10 @@ function assemble(ports: ControllerPorts, options: ControllerOptions, replica: R
       for (const id of machinesConcerned(replica, change)) queues.machine.wake(id)
       for (const id of snapshotsConcerned(replica, change)) queues.snapshot.wake(id)
       if (change.kind === 'volume' || change.kind === 'image') queues[change.kind].wake(change.id)
-      if (change.kind === 'host' || change.kind === 'datastore') wakeUnassigned(replica, queues)
+      if (change.kind === 'host' || change.kind === 'datastore') {
+        wakeUnassigned(replica, queues)
+        void assignDatastores(replica).catch((fault: unknown) => ports.log(`datastores: ${story(fault)}`))
+      }
     }
   })
   return {
