@@ -57,8 +57,7 @@ class TestAgent implements AgentDoor {
   readonly host: string
   readonly downs: Down[] = []
   readonly opened: { readonly open: Open; readonly mine: ByteChannel }[] = []
-  answer: (ask: Ask) => Promise<Uint8Array> = async (ask) =>
-    Buffer.from('guest' in ask ? ask.guest : ask.image)
+  answer = async (ask: Ask): Promise<Uint8Array> => Buffer.from('guest' in ask ? ask.guest : ask.image)
   refusal: Problem | undefined
 
   constructor(host: string) {
