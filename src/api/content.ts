@@ -141,7 +141,7 @@ async function hostOf(room: Room, document: ImageDocument): Promise<string> {
 }
 
 /** Pours a body into a channel, no faster than it drains, and hears what came of it. */
-async function poured(body: Readable, channel: ByteChannel): Promise<{ readonly isWhole: boolean }> {
+export async function poured(body: Readable, channel: ByteChannel): Promise<{ readonly isWhole: boolean }> {
   const verdict = resultOf(channel)
   // Heard first when the agent refuses early; the rest of the body is then not read.
   const early = verdict.then(

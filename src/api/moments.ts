@@ -70,6 +70,8 @@ function askFor(document: Document, signal: string, input: Readonly<Record<strin
   const { host, guest, epoch } = bodyOf(document)
   const { keys } = input
   if (signal === 'reset') return { host, ask: { ask: 'reset', guest, epoch } satisfies Ask }
+  if (signal === 'set-time' || signal === 'freeze' || signal === 'thaw')
+    return { host, ask: { ask: 'inside', guest, epoch, act: signal } satisfies Ask }
   if (signal === 'send-key' && Array.isArray(keys))
     return { host, ask: { ask: 'send-key', guest, epoch, keys: keys.map(String) } satisfies Ask }
   throw new Problem('request/not-found')

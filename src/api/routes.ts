@@ -9,6 +9,7 @@ import { contentRoute, continueRoute } from './content.ts'
 import { catalogueRoute } from './catalogue.ts'
 import { exportRoutes } from './export.ts'
 import { figureRoutes } from './figures.ts'
+import { insideRoutes } from './inside.ts'
 import { kindRoutes } from './kind-routes.ts'
 import { libvirtRoutes } from './libvirt.ts'
 import { ledgerRoutes } from './ledger-routes.ts'
@@ -27,6 +28,7 @@ export const routesOf = (room: () => Room, kinds: readonly Kind[]): Route[] => [
   continueRoute(room),
   ...exportRoutes(room),
   ...libvirtRoutes(room),
+  ...insideRoutes(room),
   consoleRoute(room),
   bulkRoute(room),
   watchRoute(room),

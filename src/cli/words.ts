@@ -163,6 +163,11 @@ export const words = {
   gone: s('gone', '사라짐'),
   // Uploads
   'upload-progress': s('{sent} of {total}, {rate}/s, {eta} left', '{sent}/{total}, {rate}/s, {eta} 남음'),
+  'output-cut': s('Only the first {limit} of its output are shown', '출력 중 처음 {limit}만 표시합니다'),
+  'copy-ends': s(
+    'one of SOURCE and TARGET is `NAME:PATH` in a machine, the other a file here',
+    'SOURCE와 TARGET 중 하나는 머신 안의 `NAME:PATH`, 다른 하나는 이 컴퓨터의 파일이어야 합니다',
+  ),
   'upload-broken': s(
     'The connection broke ({why}); the upload goes on',
     '연결이 끊겼습니다({why}). 업로드를 이어서 계속합니다',

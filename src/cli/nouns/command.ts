@@ -10,7 +10,9 @@ import { createAction, editAction } from './create.ts'
 import { deleteAction } from './delete.ts'
 import { catalogueAction } from './catalogue.ts'
 import { exportAction } from './export.ts'
+import { imageBuildAction } from './image-build.ts'
 import { importAction } from './import.ts'
+import { insideActions } from './inside.ts'
 import { listAction } from './list.ts'
 import { machineActions } from './machine.ts'
 import { machineImportAction } from './machine-import.ts'
@@ -26,11 +28,12 @@ export const actionsOf = (kind: Kind): readonly Action[] => [
   listAction(kind),
   showAction(kind),
   ...(kind.access.write === 'system' ? [] : [createAction(kind), editAction(kind), deleteAction(kind)]),
-  ...(withContent.has(kind.name) ? [importAction(kind), catalogueAction()] : []),
+  ...(withContent.has(kind.name) ? [importAction(kind), imageBuildAction(kind), catalogueAction()] : []),
   ...(kind.name === 'machine' ? [machineImportAction(kind)] : []),
   ...(givenOut.has(kind.name) ? [exportAction(kind)] : []),
   ...(measured.has(kind.name) ? [metricsAction(kind)] : []),
   ...(kind.name === 'machine' ? machineActions(kind) : []),
+  ...(kind.name === 'machine' ? insideActions(kind) : []),
   ...actActions(kind),
 ]
 

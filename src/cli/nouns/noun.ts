@@ -11,7 +11,16 @@ export type Action = {
   readonly name: string
   readonly summary: string
   /** What follows the action's name. */
-  readonly operands: '' | 'NAME' | 'NAME…' | 'NAME PART…' | 'SOURCE NEW' | 'NAME FILE'
+  readonly operands:
+    | ''
+    | 'NAME'
+    | 'NAME…'
+    | 'NAME PART…'
+    | 'DISTRIBUTION NAME'
+    | 'SOURCE NEW'
+    | 'SOURCE TARGET'
+    | 'NAME FILE'
+    | 'NAME -- COMMAND…'
   /** Worked out only when needed: reading a schema takes a few milliseconds. */
   flags(): readonly Flag[]
   run(args: Arguments, context: Context): Promise<number>

@@ -77,6 +77,13 @@ export type Ask =
     }
   /** How much of an image's content is there: `{"receivedBytes":N}`. */
   | { readonly ask: 'landed'; readonly image: string }
+  /** Said by the agent inside the guest: its clock is set, its file systems are frozen or thawed. */
+  | {
+      readonly ask: 'inside'
+      readonly guest: string
+      readonly epoch: number
+      readonly act: 'set-time' | 'freeze' | 'thaw'
+    }
   | { readonly ask: 'screenshot'; readonly guest: string }
   | { readonly ask: 'log'; readonly guest: string }
 
@@ -100,6 +107,11 @@ export type Open =
       /** What an OVA says about its machine. */
       readonly appliance: Json
     }
+  /**
+   * Through the agent inside the guest. Down: one line of JSON (`Errand` in `#model/errand.ts`), then input or
+   * content until the end. Up: one line, `{"ok":true,…}` or a problem, then output or content.
+   */
+  | { readonly open: 'inside'; readonly guest: string; readonly epoch: number }
 
 /** The controller's end of one agent's connection. */
 export interface Session {

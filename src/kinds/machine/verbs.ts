@@ -104,6 +104,10 @@ export const machineVerbs: Readonly<Record<string, Verb<MachineSpec, MachineStat
   },
 }
 
+/** Nothing inside answers while its virtual CPUs stand still. */
+const whileRunning = ({ status }: { readonly status: MachineStatus }) =>
+  status.state === 'running' ? undefined : reason('machine/not-running')
+
 export const machineSignals: Readonly<Record<string, Signal<MachineSpec, MachineStatus>>> = {
   reset: {
     summary: 'Press the reset button: the guest starts over at once',
@@ -127,6 +131,24 @@ export const machineSignals: Readonly<Record<string, Signal<MachineSpec, Machine
         .meta({ title: 'Keys', description: "QEMU's key names, pressed together" }),
     }),
     refusal: ({ status }) => (live.has(status.state) ? undefined : reason('machine/not-running')),
+  },
+  'set-time': {
+    summary: "Set the guest's clock to its host's, through the agent inside",
+    title: { en: 'Set its clock', ko: '시계 맞추기' },
+    role: 'operator',
+    refusal: whileRunning,
+  },
+  freeze: {
+    summary: "Hold the guest's file systems still for a backup, 20 seconds at most, through the agent inside",
+    title: { en: 'Freeze file systems', ko: '파일 시스템 멈추기' },
+    role: 'operator',
+    refusal: whileRunning,
+  },
+  thaw: {
+    summary: "Let the guest's file systems go on",
+    title: { en: 'Thaw file systems', ko: '파일 시스템 재개' },
+    role: 'operator',
+    refusal: whileRunning,
   },
 }
 

@@ -5,6 +5,7 @@ import type { Hypervisor } from '#drivers/hypervisor/port.ts'
 import { Problem } from '#model/problem.ts'
 import type { GuestRecord } from '#kinds/guest/plan.ts'
 import { giveOut, landed, receiveContent } from './contents.ts'
+import { sentInside, tellInside } from './errands.ts'
 import type { Wishes } from './wishes.ts'
 import type { Workshop } from './workshop.ts'
 import type { AgentPorts } from './world.ts'
@@ -24,6 +25,10 @@ export async function answer(ports: AgentPorts, wishes: Wishes, ask: Ask): Promi
       await running(ports, wishes, ask)
       await hypervisor.sendKeys(ask.guest, ask.keys)
       return nothing
+    case 'inside':
+      await running(ports, wishes, ask)
+      await tellInside(ports, ask)
+      return nothing
     case 'screenshot':
       await running(ports, wishes, ask)
       return await hypervisor.screenshot(ask.guest)
@@ -41,6 +46,7 @@ export async function openChannel(
   if (open.open === 'content') return receiveContent(ports, on, open)
   if (open.open === 'export') return giveOut(ports, on.wishes, open)
   await running(ports, on.wishes, open)
+  if (open.open === 'inside') return sentInside(ports, open.guest)
   return open.open === 'serial'
     ? await ports.hypervisor.serial(open.guest)
     : await ports.hypervisor.vnc(open.guest)

@@ -56,6 +56,12 @@ const ask = z.discriminatedUnion('ask', [
   z.object({ ask: z.literal('reset'), guest: word, epoch: count }),
   z.object({ ask: z.literal('send-key'), guest: word, epoch: count, keys: z.array(word).max(1024) }),
   z.object({ ask: z.literal('landed'), image: word }),
+  z.object({
+    ask: z.literal('inside'),
+    guest: word,
+    epoch: count,
+    act: z.enum(['set-time', 'freeze', 'thaw']),
+  }),
   z.object({ ask: z.literal('screenshot'), guest: word }),
   z.object({ ask: z.literal('log'), guest: word }),
 ])
@@ -77,6 +83,7 @@ const open = z.discriminatedUnion('open', [
     format: z.enum(['qcow2', 'raw', 'ova']),
     appliance: json,
   }),
+  z.object({ open: z.literal('inside'), guest: word, epoch: count }),
 ])
 
 const fact = z.union([z.string().max(4096), z.number(), z.boolean()])

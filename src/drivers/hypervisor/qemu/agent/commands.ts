@@ -12,7 +12,7 @@ const longestLookMs = 500
 
 export async function runCommand(
   talk: Conversation,
-  { argv, input, environment = [], timeoutMs }: Command,
+  { argv, input, environment, timeoutMs }: Command,
   on: { readonly clock: Clock; readonly signal: AbortSignal },
 ): Promise<Outcome> {
   const [path = '', ...arg] = argv
@@ -21,8 +21,9 @@ export async function runCommand(
     arguments: {
       path,
       arg,
-      env: environment,
       'capture-output': true,
+      // Absent, the command has the agent's own, with its PATH.
+      ...(environment === undefined ? {} : { env: environment }),
       ...(input === undefined ? {} : { 'input-data': Buffer.from(input).toString('base64') }),
     },
   })

@@ -1,6 +1,7 @@
 /** Files in a guest, read and written through its agent in parts. */
 
 import { isObject } from '#base/json.ts'
+import { Problem } from '#model/problem.ts'
 import type { Conversation } from './conversation.ts'
 
 /** One part; as base64 it stays well below the bound of an answer. */
@@ -13,7 +14,7 @@ async function openFile(talk: Conversation, path: string, mode: 'r' | 'w'): Prom
   return handle
 }
 
-/** The file's bytes, at most so many; the file is closed however reading ends. */
+/** The file's bytes; problem `request/too-large` when there are more. The file is closed however reading ends. */
 export async function* readAll(
   talk: Conversation,
   path: string,
@@ -29,6 +30,8 @@ export async function* readAll(
       left -= part.length
       if (part.length === 0 || (isObject(read) && read['eof'] === true)) return
     }
+    // A part must not pass for the whole.
+    throw new Problem('request/too-large', { limit: mostBytes })
   } finally {
     await closeFile(talk, handle)
   }
