@@ -15,7 +15,8 @@ export const Build = z.strictObject({
     .default('debian-12')
     .meta({ title: 'Distribution', description: 'What is built' }),
   packages: z
-    .array(z.string().regex(/^[a-z0-9][a-z0-9+.-]{1,99}$/))
+    // apt takes a name that ends in `-` for one to remove.
+    .array(z.string().regex(/^[a-z0-9][a-z0-9+.-]{0,98}[a-z0-9+.]$/))
     .max(256)
     .default([])
     .meta({ title: 'Packages', description: 'Debian packages besides cloud-init, guest agent and ssh' }),

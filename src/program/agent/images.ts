@@ -102,6 +102,7 @@ async function observeImage(ports: AgentPorts, on: With, id: string, wish: Wish)
 
 /** What the catalogue says of its images. */
 function told({ facts }: AgentPorts, spec: ImageSpec): Pick<ImageStatus, 'firmware' | 'defaultUser'> {
+  if (sourceOf(spec) === 'build') return { firmware: ['bios', 'uefi'], defaultUser: 'debian' }
   const place = placeOf(spec, facts.architecture === 'aarch64' ? 'aarch64' : 'x86_64')
   return {
     firmware: [...(place?.firmware ?? [])],

@@ -6,6 +6,7 @@ import type { Datastore } from '#drivers/datastore/port.ts'
 import type { ExportOrder, ImageMaker, MakeOrder, Report } from '#drivers/image/port.ts'
 import { sourceOf } from '#kinds/image/schema.ts'
 import { Problem } from '#model/problem.ts'
+import { buildDebian } from './build/build.ts'
 import { copyVolume } from './copy.ts'
 import { exported } from './export/export.ts'
 import { fetchContent, type Resolve } from './fetch/fetch.ts'
@@ -117,7 +118,7 @@ class DebianImageMaker implements ImageMaker {
       case 'path':
         return await this.#admitted(work, () => copyFromFolder(work, this.#options.importFolders ?? []))
       case 'build':
-        throw refused('nothing is built here yet')
+        return await buildDebian({ ...work, spec: order.spec, cacheFolder: this.#options.cacheFolder })
       case 'upload':
         throw refused('its content is sent, not made')
     }
