@@ -13,6 +13,8 @@ export type FileLayer = {
   readonly file: string
   readonly format: 'qcow2' | 'raw'
   readonly key: string | null
+  /** Whether it is a block device rather than a file. */
+  readonly isDevice?: boolean
 }
 
 /** A disk ready to be opened by the guest; beneath it what it stands on, nearest first, opened read-only. */

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { blockBytes, obeysLayersContract } from '../contract-layers.ts'
 import type { DiskChain } from '../port.ts'
-import { nodesOf } from './bench.ts'
+import { nodesOf } from '#drivers/ground/bench.ts'
 import { openDirectory } from './directory.ts'
 
 const named = (chain: DiskChain, isReadOnly: boolean) =>

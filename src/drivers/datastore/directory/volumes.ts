@@ -27,7 +27,7 @@ import {
   type Strata,
 } from '#drivers/ground/strata.ts'
 import type { FileLayer } from '#drivers/hypervisor/port.ts'
-import { resizeTop, streamInto } from './bench.ts'
+import { resizeTop, streamInto } from '#drivers/ground/bench.ts'
 import { absentVolume, Chains, type Images } from './chains.ts'
 import { Graph } from './graph.ts'
 import { syncFolder, type Place } from './place.ts'

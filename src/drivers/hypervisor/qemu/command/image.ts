@@ -18,7 +18,7 @@ export function nodeOf(disk: DiskFile, name: string): JsonObject {
 type Ways = Pick<DiskFile, 'cache' | 'io' | 'discard'>
 
 /** One file, as it is opened. */
-export function layerOf({ file, format, key }: FileLayer, ways: Ways, isReadOnly: boolean): JsonObject {
+export function layerOf({ file, format, key, isDevice }: FileLayer, ways: Ways, isReadOnly: boolean): JsonObject {
   const common = {
     discard: ways.discard ? 'unmap' : 'ignore',
     cache: { direct: ways.cache === 'none', 'no-flush': ways.cache === 'unsafe' },
@@ -30,7 +30,7 @@ export function layerOf({ file, format, key }: FileLayer, ways: Ways, isReadOnly
     ...(key === null ? {} : { encrypt: { format: 'luks', 'key-secret': keyObject(key) } }),
     // Not said to be writable: the file follows its layer, so that QEMU lets go of it when that becomes read-only.
     file: {
-      driver: 'file',
+      driver: isDevice === true ? 'host_device' : 'file',
       filename: file,
       aio: queueOf(ways),
       ...common,

@@ -96,21 +96,27 @@ function systemFolder(path: string): readonly string[] {
 /** What QEMU opens beside its run folder; what may be shared with other guests is read-only. */
 export function openedFiles(body: Body): readonly Shown[] {
   const { disks, kernel, cdroms, plugs } = body
+  const layers = disks.flatMap((disk) => [...disk.backing, ...(disk.isReadOnly ? [disk] : [])])
+  // Whether it is written to is said by the rights of the device's node.
+  const devices = disks
+    .flatMap((disk) => [disk, ...disk.backing])
+    .filter(({ isDevice }) => isDevice === true)
+    .map(({ file }) => file)
   const readOnly = [
     // QEMU looks whether memory may be promised that is not there yet.
     ...(growthMib(body) === null ? [] : ['/proc/sys/vm/overcommit_memory']),
-    ...disks.flatMap((disk) => disk.backing.map(({ file }) => file)),
-    ...disks.filter((disk) => disk.isReadOnly).map(({ file }) => file),
+    ...layers.filter(({ isDevice }) => isDevice !== true).map(({ file }) => file),
     ...cdroms.flatMap(({ file }) => (file === null ? [] : [file])),
     ...(kernel === null ? [] : [kernel.kernelFile, kernel.initrdFile]),
   ]
   const writable = [
-    ...disks.filter((disk) => !disk.isReadOnly).map(({ file }) => file),
+    ...disks.filter(({ isReadOnly, isDevice }) => !isReadOnly && isDevice !== true).map(({ file }) => file),
     ...plugs.flatMap((plug) => (plug.driver === 'stream' ? [plug.socket] : [])),
   ]
   return [...new Set(readOnly)]
     .map((path): Shown => ({ how: '--ro-bind', source: path, target: path }))
     .concat(writable.map((path) => ({ how: '--bind', source: path, target: path })))
+    .concat([...new Set(devices)].map((path) => ({ how: '--dev-bind', source: path, target: path })))
 }
 
 /** The guest's own user, without groups (but the one that may use KVM), capabilities or ways to get more. */

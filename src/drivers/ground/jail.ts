@@ -4,6 +4,7 @@
  */
 
 import { spawn, type ChildProcess } from 'node:child_process'
+import { lstatSync } from 'node:fs'
 import type { Writable } from 'node:stream'
 import { inert } from '#base/text.ts'
 import { Problem } from '#model/problem.ts'
@@ -41,12 +42,15 @@ const links = ['/bin', '/lib', '/lib64', '/sbin'].flatMap((path) => ['--symlink'
 /** The first descriptor for keys: 0 to 2 are the tool's own. */
 const firstKey = 3
 
+/** A device that is only read has a node that nobody may write to. */
+const isDevice = (file: string) => lstatSync(file, { throwIfNoEntry: false })?.isBlockDevice() === true
+
 /** Starts the tool; its standard input and output are pipes. */
 export function startJailed({ tool, argv, writable, readable, keys }: Jailed): ChildProcess {
   const isRoot = process.getuid?.() === 0
   const bound = [
-    ...readable.flatMap((file) => ['--ro-bind', file, file]),
-    ...writable.flatMap((file) => ['--bind', file, file]),
+    ...readable.flatMap((file) => [isDevice(file) ? '--dev-bind' : '--ro-bind', file, file]),
+    ...writable.flatMap((file) => [isDevice(file) ? '--dev-bind' : '--bind', file, file]),
     ...keys.flatMap((_, at) => ['--perms', '0400', '--ro-bind-data', String(firstKey + at), `/key${at}`]),
   ]
   const user = isRoot ? [] : ['--unshare-user']

@@ -35,7 +35,12 @@ export function nodesOf(
       'node-name': `${prefix}${at}`,
       'read-only': readOnly,
       discard: 'unmap',
-      file: { driver: 'file', filename: layer.file, 'read-only': readOnly, discard: 'unmap' },
+      file: {
+        driver: layer.isDevice === true ? 'host_device' : 'file',
+        filename: layer.file,
+        'read-only': readOnly,
+        discard: 'unmap',
+      },
       ...(layer.key === null ? {} : { encrypt: { format: 'luks', 'key-secret': secret(layer.key) } }),
       ...(layer.format === 'raw' ? {} : { backing: below === undefined ? null : node(below, at + 1) }),
     }
