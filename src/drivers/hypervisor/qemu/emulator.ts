@@ -1,5 +1,6 @@
 /** The installed QEMU: where it is, which version, and what its machine types are really called. */
 
+import { readFileSync } from 'node:fs'
 import { Problem } from '#model/problem.ts'
 import type { Accelerator, Body } from '../port.ts'
 import type { Architecture } from './command/part.ts'
@@ -40,9 +41,25 @@ async function hasQueue(binary: string, queue: string): Promise<boolean> {
   return complained.includes('No such file')
 }
 
-/** What the host's kernel measured of its time stamp counter, from its log; null where that is not to be read. */
+/**
+ * What the host's kernel measured of its time stamp counter, from its log. A log forgets: then what it says of the
+ * processor's speed, which is that of the counter where the host is itself a guest. Null where nothing is to be read.
+ */
 export async function findTscKhz(): Promise<number | null> {
-  return tscKhzIn((await run('dmesg', [])).said)
+  return tscKhzIn((await run('dmesg', [])).said) ?? speedKhzIn(textOf('/proc/cpuinfo'))
+}
+
+export function speedKhzIn(cpuinfo: string): number | null {
+  const mhz = /^cpu MHz\s*: (\d+\.\d{3})$/m.exec(cpuinfo)?.[1]
+  return mhz === undefined ? null : Math.round(Number(mhz) * 1000)
+}
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
 }
 
 /** Reads `tsc: Refined TSC clocksource calibration: 2596.123 MHz`, or the first guess, `tsc: Detected …`. */

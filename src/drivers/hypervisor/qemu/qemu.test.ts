@@ -12,7 +12,7 @@ import { guest } from '#kinds/guest/schema.ts'
 import type { Body, DiskFile } from '../port.ts'
 import { commandLine } from './command/line.ts'
 import type { Start } from './command/part.ts'
-import { machinesIn, tscKhzIn, versionIn } from './emulator.ts'
+import { machinesIn, speedKhzIn, tscKhzIn, versionIn } from './emulator.ts'
 import { scopeArgv, scopeName } from './jail/scope.ts'
 import { forgetUids, uidsIn } from './jail/uids.ts'
 import { openedFiles, wrapped } from './jail/wrap.ts'
@@ -213,6 +213,7 @@ test("QEMU's and the kernel's own words are read", () => {
   assert.deepEqual(machinesIn(help), { microvm: 'microvm', q35: 'pc-q35-7.2' })
   assert.equal(tscKhzIn('tsc: Detected 2596.096 MHz processor'), 2_596_096)
   assert.equal(tscKhzIn('nothing'), null)
+  assert.equal(speedKhzIn('model: 1\ncpu MHz\t\t: 2596.123\n'), 2_596_123)
   assert.equal(probeRom().length, 65_536)
 })
 
