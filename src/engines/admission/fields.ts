@@ -34,6 +34,10 @@ export const faults: Readonly<Record<string, Sentence>> = {
   ),
   needs: s('needs {needed}', '다음이 필요합니다: {needed}'),
   excluded: s('is not for what has {other}', '{other} 항목과 함께 쓸 수 없습니다'),
+  bridge: s(
+    'needs a network with driver bridge; {network} has driver user',
+    'bridge 드라이버 네트워크가 필요합니다. {network}은(는) user 드라이버 네트워크입니다',
+  ),
   microvm: s('is not to be had in a microvm', 'microvm에서는 쓸 수 없습니다'),
   multiple: s('must be a multiple of {bound}', '{bound}의 배수여야 합니다'),
   twice: s('is there twice: {value}', '두 번 나옵니다: {value}'),
@@ -52,6 +56,11 @@ export const faults: Readonly<Record<string, Sentence>> = {
   mark: s(
     'is the mark of a secret that is kept, and nothing is kept there',
     '저장된 비밀을 나타내는 표시이지만 그 자리에 저장된 값이 없습니다',
+  ),
+  'cloud-init': s('line {line}, at {path}: {why}', '{line}번째 줄, {path}: {why}'),
+  'message-alone': s(
+    'is a message of parts, which other fields cannot be put beside: put a cloud-config among its parts',
+    '여러 부분으로 된 메시지이므로 다른 필드와 함께 쓸 수 없습니다. cloud-config를 그 안에 넣으십시오',
   ),
   query: s('is not understood here', '여기서 쓸 수 없는 값입니다'),
 }

@@ -39,10 +39,12 @@ function pool() {
     return documents.at(-1) as Document
   }
   make('project', 'p')
-  make('datastore', 'local')
-  make('datastore', 'fast')
+  make('datastore', 'local', { folder: '/srv/local' })
+  make('datastore', 'fast', { folder: '/srv/fast' })
   make('network', 'default', {})
   make('network', 'lab', {})
+  make('network', 'lan', { driver: 'bridge' })
+  make('security-group', 'web', {})
   make('image', 'debian', {}, { state: 'ready', virtualBytes: 2 ** 31 })
   make('volume', 'data', { sizeMib: 64 })
   make('volume', 'logs', { sizeMib: 32, datastore: 'fast' })
@@ -77,6 +79,10 @@ const broken: readonly (readonly [field: string, spec: object])[] = [
   ['spec.disks.0.name', { disks: [{ name: 'boot', sizeMib: 1 }] }],
   ['spec.disks.1.volume', { disks: [{ volume: 'data' }, { volume: 'data' }] }],
   ['spec.nics.1.mac', { nics: [{ mac: '52:00:00:00:00:01' }, { mac: '52:00:00:00:00:01' }] }],
+  ['spec.nics.0.securityGroups', { nics: [{ securityGroups: ['web'] }] }],
+  ['spec.nics.1.mbitIn', { nics: [{ network: 'lan', mbitIn: 5 }, { mbitIn: 5 }] }],
+  ['spec.nics.0.mbitOut', { nics: [{ mbitOut: 5 }] }],
+  ['spec.nics.0.address4', { nics: [{ address4: '10.0.0.9' }] }],
   ['spec.disks.0.sizeMib', { disks: [{ volume: 'data', sizeMib: 9 }] }],
   ['spec.disks.0.sizeMib', { disks: [{}] }],
   ['spec.disks.0.sizeMib', { disks: [{ image: 'debian', sizeMib: 64 }] }],
@@ -202,7 +208,14 @@ test('a clone is what its source is, but for what is one machine only', () => {
     image: 'debian',
     cpus: 3,
     disks: [{ volume: 'logs' }, { name: 'own', sizeMib: 8, bus: 'scsi' }],
-    nics: [{ mac: '52:00:00:00:00:01', address4: '10.0.0.5', forwards: [{ hostPort: 8080, guestPort: 80 }] }],
+    nics: [
+      {
+        network: 'lan',
+        mac: '52:00:00:00:00:01',
+        address4: '10.0.0.5',
+        forwards: [{ hostPort: 8080, guestPort: 80 }],
+      },
+    ],
     shares: [{ tag: 'a', folder: '/srv' }],
   })
   documents.splice(documents.indexOf(source), 1, {
@@ -227,4 +240,22 @@ test('a clone is what its source is, but for what is one machine only', () => {
   refusedAt('spec.datastore', () => make('machine', 'd', { cloneOf: { machine: 'm' }, datastore: 'fast' }))
   ok(make('machine', 'd', { cloneOf: { machine: 'm', clone: 'full' }, datastore: 'fast' }))
   refusedAt('spec.cloneOf.machine', () => make('machine', 'e', { cloneOf: { machine: 'none' } }))
+})
+
+test('I-43 what a user-mode network cannot keep is refused by its field; an older wish stands and can be stopped', () => {
+  const { documents, make } = pool()
+  const refused = (field: string, spec: object) => refusedAt(field, () => make('network', 'n', spec))
+  refused('spec.mode', { mode: 'isolated' })
+  refused('spec.subnet4', { subnet4: '10.0.0.0/24' })
+  refused('spec.isFiltered', { isFiltered: false })
+  refused('spec.dns', { dns: ['9.9.9.9'] })
+  refused('spec.vlan', { driver: 'bridge', vlan: 5 })
+  refused('spec.isRestricted', { driver: 'bridge', mode: 'bridged', interface: 'up0', isRestricted: true })
+  const sound = make('machine', 'old', {})
+  const { nics } = specOf(sound)
+  const old = { ...sound, spec: { ...specOf(sound), nics: [{ ...nics[0], network: 'default', mbitIn: 5 }] } }
+  const patch = (spec: object) => () => admitPatch(machineKind, old as Document, { spec }, world(documents))
+  equal(patch({ power: 'off' })().isChanged, true)
+  refusedAt('spec.nics.0.mbitIn', patch({ nics: [{ network: 'default', mbitIn: 6 }] }))
+  ok(admitVerb(machineKind, old as Document, { verb: 'stop', input: {} }, world(documents)).isChanged)
 })

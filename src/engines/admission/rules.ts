@@ -3,6 +3,7 @@
 import type { Document } from '#model/document.ts'
 import type { DatastoreSpec } from '#kinds/datastore/schema.ts'
 import type { MachineSpec } from '#kinds/machine/schema.ts'
+import type { NetworkSpec } from '#kinds/network/schema.ts'
 import type { VolumeSpec } from '#kinds/volume/schema.ts'
 import type { Around } from './around.ts'
 import type { Rule } from './rule.ts'
@@ -16,6 +17,7 @@ import { made } from './rules/made.ts'
 import { memory } from './rules/memory.ts'
 import { microvm } from './rules/microvm.ts'
 import { names } from './rules/names.ts'
+import { networks, nics } from './rules/networks.ts'
 import { revert } from './rules/revert.ts'
 import { volumes } from './rules/volumes.ts'
 
@@ -26,17 +28,20 @@ export const machineRules: readonly Rule<MachineSpec>[] = [
   memory,
   names,
   addresses,
+  nics,
   made,
   content,
   clone,
   revert,
 ]
 export const volumeRules: readonly Rule<VolumeSpec>[] = [volumes]
+export const networkRules: readonly Rule<NetworkSpec>[] = [networks]
 export const datastoreRules: readonly Rule<DatastoreSpec>[] = [datastores]
 
 const rulesOf: Readonly<Record<string, readonly Rule<never>[]>> = {
   machine: machineRules as readonly Rule<never>[],
   volume: volumeRules as readonly Rule<never>[],
+  network: networkRules as readonly Rule<never>[],
   datastore: datastoreRules as readonly Rule<never>[],
 }
 

@@ -16,6 +16,7 @@ import type { GuestDocument } from '#kinds/guest/schema.ts'
 import { guestClaims, guestSpecOf, isCrowded } from './body.ts'
 import type { Allocation, MachineObserved } from './observed.ts'
 import { usedUp } from './plan-clone.ts'
+import { unkeptHolds } from './unkept.ts'
 import { planDeletion } from './plan-deletion.ts'
 import { imageHold, planDisks, unreadyVolumes } from './plan-disks.ts'
 import { planRevert, revertHold } from './plan-revert.ts'
@@ -154,6 +155,7 @@ function guestHolds(wish: MachineSpec, seen: MachineObserved, guest: GuestDocume
     ...guest.status.holds.filter(({ code }) => code !== 'guest/restart-required'),
     ...unready,
     ...refused,
+    ...unkeptHolds(wish, seen),
     ...ofDisks,
     ...(guest.spec.leaving.length > 0 ? [leavingHold(guest)] : []),
     ...(isCrowded(wish, seen) ? [reason('machine/parts-crowded')] : []),

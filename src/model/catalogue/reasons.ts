@@ -124,6 +124,10 @@ export const reasons = {
     'The memory that snapshot {snapshot} kept is not on this host; it is not started in another state',
     '스냅샷 {snapshot}의 메모리가 이 호스트에 없어 다른 상태로 시작하지 않습니다',
   ),
+  'guest/memory-parts': s(
+    'The memory that it goes on from knows {part}, which is no longer wished: bring it back, or reboot',
+    '되살릴 메모리가 아는 {part}이(가) 더 이상 설정에 없습니다. 다시 추가하거나 재부팅하십시오',
+  ),
   'guest/memory-left': s(
     'The host stopped over the return to snapshot {snapshot}; it booted from its disks instead',
     '스냅샷 {snapshot}(으)로 돌아가는 중 호스트가 멈추어 디스크에서 부팅했습니다',
@@ -148,6 +152,10 @@ export const reasons = {
   'network/address-taken': s(
     'Address {address} on network {network} belongs to another machine',
     '네트워크 {network}의 주소 {address}은(는) 다른 머신의 것입니다',
+  ),
+  'network/needs-bridge': s(
+    'NIC {nic} is on {network}, a network with driver user; this is not kept there: {fields}. It needs a bridge network',
+    'NIC {nic}의 네트워크 {network}은(는) user 드라이버라서 다음을 지킬 수 없습니다: {fields}. bridge 네트워크가 필요합니다',
   ),
   // Volume, image, datastore
   'volume/image-not-ready': s(
@@ -212,6 +220,10 @@ export const reasons = {
   'snapshot/memory-plain': s(
     'Memory is not kept of a machine with encrypted disks: it would lie there unencrypted',
     '암호화된 디스크가 있는 머신의 메모리는 암호화되지 않은 채 남으므로 저장하지 않습니다',
+  ),
+  'snapshot/unfit': s(
+    'Its memory was kept under {what}, which this host no longer offers',
+    '이 메모리는 {what}에서 저장되었으나 이 호스트에 더 이상 없습니다',
   ),
   'snapshot/memory-lost': s(
     'The memory of its moment could not be written to the end',
