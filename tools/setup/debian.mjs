@@ -42,6 +42,8 @@ export const needs = [
           isEssential: false,
         },
       ]),
+  { program: 'mmdebstrap', package: 'mmdebstrap', why: 'builds Debian images', isEssential: false },
+  { program: 'mcopy', package: 'mtools', why: 'lets built images boot by UEFI', isEssential: false },
   { program: 'nft', package: 'nftables', why: 'guards bridge networks', isEssential: false },
   {
     program: 'dnsmasq',

@@ -13,6 +13,7 @@ import { cpus } from './rules/cpus.ts'
 import { datastores } from './rules/datastores.ts'
 import { content } from './rules/content.ts'
 import { firmware } from './rules/firmware.ts'
+import { firstBoot } from './rules/first-boot.ts'
 import { made } from './rules/made.ts'
 import { memory } from './rules/memory.ts'
 import { microvm } from './rules/microvm.ts'
@@ -33,6 +34,7 @@ export const machineRules: readonly Rule<MachineSpec>[] = [
   content,
   clone,
   revert,
+  firstBoot,
 ]
 export const volumeRules: readonly Rule<VolumeSpec>[] = [volumes]
 export const networkRules: readonly Rule<NetworkSpec>[] = [networks]

@@ -60,14 +60,15 @@ export const metaDataOf = ({ machine, machineName, instance, firstBoot }: GuestS
 export const networkConfigOf = ({ nics }: GuestSpec): JsonObject => ({
   version: 2,
   ethernets: Object.fromEntries(
-    nics.map(({ id, mac, address6, mtu }) => [
+    nics.map(({ id, mac, address6, mtu }, at) => [
       id,
       {
         match: { macaddress: mac },
         dhcp4: true,
         ...(address6 === null ? {} : { dhcp6: true }),
-        // A NIC that nobody answers must not hold up the boot.
-        optional: true,
+        // A NIC that nobody answers must not hold up the boot; but where all are optional, systemd 252 waits for two
+        // minutes for any of them (systemd-networkd-wait-online).
+        ...(at === 0 ? {} : { optional: true }),
         ...(mtu === 1500 ? {} : { mtu }),
       },
     ]),

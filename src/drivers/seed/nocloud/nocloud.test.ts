@@ -146,7 +146,6 @@ test('each NIC is known by its address', () => {
         match: { macaddress: '52:54:00:00:00:01' },
         dhcp4: true,
         dhcp6: true,
-        optional: true,
         mtu: 1400,
       },
     },

@@ -4,22 +4,7 @@
  */
 
 import type { JsonObject } from '#base/json.ts'
-
-/** How a user data begins, and the type of part that it is. */
-const types: readonly (readonly [begins: string, type: string])[] = [
-  ['#cloud-config-archive', 'text/cloud-config-archive'],
-  ['#cloud-config', 'text/cloud-config'],
-  ['#cloud-boothook', 'text/cloud-boothook'],
-  ['#include-once', 'text/x-include-once-url'],
-  ['#include', 'text/x-include-url'],
-  ['#part-handler', 'text/part-handler'],
-  ['## template: jinja', 'text/jinja2'],
-  ['#!', 'text/x-shellscript'],
-]
-
-/** Nothing when it is none that cloud-init takes as a part. */
-export const typeOf = (userData: string): string | undefined =>
-  types.find(([begins]) => userData.startsWith(begins))?.[1]
+import { typeOf } from '#model/user-data.ts'
 
 const head = '#cloud-config\n'
 
