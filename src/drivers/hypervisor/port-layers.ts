@@ -1,21 +1,28 @@
 /** Snapshots, moves and merges of a running guest's disks, and its memory kept in a file. */
 
-import type { DiskFile, FileLayer } from './port.ts'
+import type { JsonObject } from '#base/json.ts'
+import type { DiskFile, FileLayer, Running } from './port.ts'
 
 export type Progress = (fraction: number) => void
+
+/**
+ * What a kept memory fits into again: all that ran at its moment, and where each part sat, in the driver's own words. The
+ * body that goes on from it says both.
+ */
+export type Kept = { readonly running: Running; readonly layout: JsonObject }
 
 export interface LiveLayers {
   /**
    * Puts new tops above the disks' present ones, all at one moment (one transaction). The files exist and
    * name what they stand on. With `memoryFile` the guest's memory of that very moment is written there, whole or not
-   * at all. Repeated after it was done, does nothing. Says for how long the guest stood still.
+   * at all. Repeated after it was done, does nothing. Says for how long the guest stood still, and what its memory fits into.
    */
   overlay(
     id: string,
     tops: readonly { readonly disk: string; readonly top: FileLayer; readonly keys: DiskFile['keys'] }[],
     memoryFile: string | null,
     signal: AbortSignal,
-  ): Promise<{ readonly pausedMs: number }>
+  ): Promise<{ readonly pausedMs: number; readonly kept: Kept | null }>
   /**
    * Copies into a disk's layer `into` what it has from the layers between it and `base` (null: all of them), so that those
    * may go. Bit-exact under writes. Repeated, goes on or does nothing.

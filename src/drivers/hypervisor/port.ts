@@ -1,5 +1,6 @@
 /** What the agent asks of any hypervisor. Each folder beside this file is one answer. */
 
+import type { JsonObject } from '#base/json.ts'
 import type { GuestDisk, GuestNic } from '#kinds/guest/parts.ts'
 import type { GuestSpec } from '#kinds/guest/schema.ts'
 import type { ByteChannel } from '#drivers/link/port.ts'
@@ -65,6 +66,8 @@ export type Body = {
   readonly generationId: string
   /** Where it goes on from; null: it boots. */
   readonly memoryFile: string | null
+  /** All the memory that it had then, and where its parts sat; absent: it sits as any that boots. */
+  readonly kept?: { readonly memoryMib: number; readonly layout: JsonObject }
   /** Versioned machine type and CPU model that it was first begun with; null: this host's newest. */
   readonly machineVersion: string | null
 }
@@ -131,6 +134,8 @@ export type Accelerator = {
   readonly architecture: string
   /** Named CPU models that guests can have here; absent: not asked. */
   readonly cpuModels?: readonly string[]
+  /** Versioned machine types that guests can have here; absent: not asked. */
+  readonly machineTypes?: readonly string[]
 }
 
 export type Wall = { readonly name: string; readonly holds: boolean; readonly why: string }

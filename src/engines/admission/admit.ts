@@ -3,20 +3,22 @@
 import { at, isObject, same } from '#base/json.ts'
 import { Id, type Document } from '#model/document.ts'
 import type { Kind } from '#model/kind.ts'
-import { reason, type Reason } from '#model/plan.ts'
+import { reason } from '#model/plan.ts'
 import { Problem } from '#model/problem.ts'
 import { restored } from '#model/secrecy.ts'
-import { reasons } from '#model/catalogue/reasons.ts'
-import { say } from '#model/sentence.ts'
 import { z } from 'zod'
 import { typed, type Admitted, type Around } from './around.ts'
 import { overSource } from './cloning.ts'
 import { fieldProblem, read } from './fields.ts'
 import { checkOurs, withOurs } from './keeping.ts'
 import { checkReferences, userOf } from './references.ts'
+import { refused } from './refusal.ts'
+import { overMoment } from './returning.ts'
 import { checkRules } from './rules.ts'
 import { checkQuota, minus, nothing, usageOf } from './usage.ts'
 import { fixed, patchedWish, specFrom, wishFrom, written, type Wish } from './wish.ts'
+
+export { refused }
 
 /** Numbers of a wish that only rise: a whole document from a file must not take a boot back. */
 const onlyRise: Readonly<Record<string, readonly string[]>> = { machine: ['boot'] }
@@ -90,7 +92,7 @@ export function admitVerb(
   const refusal = verb.refusal?.(typed(before))
   if (refusal !== undefined) throw refused(refusal)
   const { labels, description, isProtected } = before
-  const spec = specFrom(kind, verb.edit(typed(before), said))
+  const spec = specFrom(kind, overMoment(before, verb.edit(typed(before), said), around))
   return edited(kind, before, { labels, description, isProtected, spec }, around)
 }
 
@@ -126,10 +128,6 @@ export function admitDelete(kind: Kind, before: Document, around: Around): Admit
       : { ...before, deletingAtMs: around.nowMs, generation: before.generation + 1 }
   return { kind, before, after, isChanged: true }
 }
-
-/** A reason as the problem that a caller gets. */
-export const refused = ({ code, facts }: Reason) =>
-  new Problem('object/refused', { ...facts, reason: code, why: say(reasons[code], facts) })
 
 function edited(kind: Kind, before: Document, asked: Wish, around: Around): Admitted {
   checkNotDeleting(before)

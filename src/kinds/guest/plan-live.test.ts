@@ -101,6 +101,7 @@ function begunWith(spec: GuestSpec): GuestObserved {
     waits: {},
     media: {},
     attempts: {},
+    moment: null,
     isClaimed: true,
     hostBoot: 'b',
     nowMs: 1_000_000,

@@ -1,5 +1,6 @@
 /** What a guest's planner knows and may ask for: the agent's own note of the guest, what is seen of it, and the steps. */
 
+import type { Moment } from '#kinds/snapshot/parts.ts'
 import type { Hold } from '#model/plan.ts'
 import type { GuestDisk, GuestNic } from './parts.ts'
 import type { GuestInside, GuestSpec, GuestStatus } from './schema.ts'
@@ -108,6 +109,8 @@ export type GuestObserved = {
   readonly media: Readonly<Record<string, string | null>>
   /** By the key of the step. */
   readonly attempts: Readonly<Record<string, Attempt>>
+  /** What ran when the memory was kept that it goes on from; null: it boots, or that is not known. */
+  readonly moment: Moment | null
   /** Whether the store still wishes for it. */
   readonly isClaimed: boolean
   readonly hostBoot: string

@@ -48,6 +48,7 @@ const seen: GuestObserved = {
   waits: {},
   media: {},
   attempts: {},
+  moment: null,
   isClaimed: true,
   hostBoot: 'b',
   nowMs: 1_000_000,

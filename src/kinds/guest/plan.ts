@@ -15,6 +15,7 @@ import { limits } from '#model/limits.ts'
 import { proceed, reason, settled, wait, type Hold, type Plan } from '#model/plan.ts'
 import { differs, planParts } from './plan-parts.ts'
 import { readyOf } from './plan-phase.ts'
+import { asOfMoment, begunAs, partsHolds } from './plan-return.ts'
 import { note, type Exit, type GuestObserved, type GuestRecord, type GuestStep } from './plan-record.ts'
 import type { GuestSpec } from './schema.ts'
 
@@ -110,9 +111,13 @@ function afterPause(wish: GuestSpec, seen: GuestObserved, crashes: number): Plan
 function begin(wish: GuestSpec, seen: GuestObserved): Plan<GuestStep> {
   const goesOn = isFromMemory(wish, seen)
   const { memory, ...others } = seen.waits
-  const waits = [...Object.values(others), ...(goesOn && memory !== undefined ? [memory] : [])]
+  const moment = goesOn ? seen.moment : null
+  const waits = [
+    ...Object.values(others),
+    ...(goesOn && memory !== undefined ? [memory] : []),
+    ...(moment === null ? [] : partsHolds(wish, moment)),
+  ]
   if (waits.length > 0) return { steps: [], holds: waits, againMs: 2_000 }
-  const { memoryMib, machineType, kernelImage, commandLine, shape } = wish
   const record: GuestRecord = {
     ...seen.record,
     epoch: wish.epoch,
@@ -122,9 +127,7 @@ function begin(wish: GuestSpec, seen: GuestObserved): Plan<GuestStep> {
     pressedAtMs: null,
     hostBoot: seen.hostBoot,
     isRemoved: false,
-    begun: { memoryMib, machineType, kernelImage, commandLine, shape },
-    disks: wish.disks,
-    nics: wish.nics,
+    ...begunAs(moment === null ? wish : asOfMoment(wish, moment)),
     goesOn,
     ready: null,
     isWatchdogKnown: false,

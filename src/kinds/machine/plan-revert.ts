@@ -12,6 +12,7 @@ import { proceed, reason, wait, type Hold, type Plan } from '#model/plan.ts'
 import type { GuestDocument, GuestSpec } from '#kinds/guest/schema.ts'
 import type { VolumeDocument } from '#kinds/volume/schema.ts'
 import type { MachineObserved } from './observed.ts'
+import { bootDiskName, diskName, nicName } from './parts.ts'
 import type { MachineStep } from './plan-step.ts'
 import type { MachineSpec, MachineStatus } from './schema.ts'
 
@@ -21,7 +22,7 @@ export function planRevert(wish: MachineSpec, seen: MachineObserved): Plan<Machi
   if (wish.revert === null || wish.revert.at <= machine.status.revertedAt) return undefined
   const { reverting } = machine.status
   const isUnderWay = reverting?.at === wish.revert.at
-  if (!isUnderWay && !isUsable(seen)) return undefined
+  if (!isUnderWay && (!isUsable(seen) || gapOf(wish, seen) !== undefined)) return undefined
   const down = bodyDown(seen, guest)
   if (down !== undefined) return down
   if (!isUnderWay) {
@@ -39,7 +40,7 @@ export function planRevert(wish: MachineSpec, seen: MachineObserved): Plan<Machi
       steps: [],
       holds: [reverts(wish.revert.snapshot), ...late.flatMap(({ status }) => status.holds)],
     }
-  const hasMemory = wish.power === 'on' && (returning?.status.memoryBytes ?? 0) > 0
+  const hasMemory = wish.power !== 'off' && (returning?.status.memoryBytes ?? 0) > 0
   const memoryOf = hasMemory && returning !== null ? { snapshot: returning.id, boot: wish.boot } : null
   return proceed({ do: 'end-revert', at: wish.revert.at, snapshot: wish.revert.snapshot, memoryOf })
 }
@@ -47,13 +48,29 @@ export function planRevert(wish: MachineSpec, seen: MachineObserved): Plan<Machi
 /** Why a revert that is wished is not begun. */
 export function revertHold(wish: MachineSpec, seen: MachineObserved): Hold[] {
   if (wish.revert === null || wish.revert.at <= seen.machine.status.revertedAt) return []
-  return [reason('machine/snapshot-missing', { snapshot: wish.revert.snapshot })]
+  const missing = reason('machine/snapshot-missing', { snapshot: wish.revert.snapshot })
+  return [(isUsable(seen) ? gapOf(wish, seen) : undefined) ?? missing]
 }
 
 const reverts = (snapshot: string) => reason('machine/reverting', { snapshot })
 
 const isUsable = ({ returning }: MachineObserved) =>
   returning !== null && returning.status.state === 'ready' && returning.deletingAtMs === null
+
+/** What the kept memory would not find again, by the wish as it has become since; nothing when it fits. */
+function gapOf(wish: MachineSpec, { returning, bootVolume, disks }: MachineObserved): Hold | undefined {
+  const moment = returning?.status.moment ?? null
+  if (moment === null || wish.power === 'off') return undefined
+  const unfit = returning?.status.holds.find(({ code }) => code === 'snapshot/unfit')
+  if (unfit !== undefined) return unfit
+  const volumes = new Map(wish.disks.map((disk, at) => [diskName(disk, at), disks[at]?.id]))
+  volumes.set(bootDiskName, bootVolume?.id)
+  const nics = new Set(wish.nics.map(nicName))
+  const part =
+    moment.disks.find(({ id, volume }) => volumes.get(id) !== volume) ??
+    moment.nics.find(({ id }) => !nics.has(id))
+  return part === undefined ? undefined : reason('machine/memory-parts', { part: part.id })
+}
 
 /** What has to be done or waited for until no process has the disks open. */
 function bodyDown(seen: MachineObserved, guest: GuestDocument | null): Plan<MachineStep> | undefined {

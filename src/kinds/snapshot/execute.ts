@@ -2,8 +2,9 @@
 
 import type { Json } from '#base/json.ts'
 import type { Datastore, Keys } from '#drivers/datastore/port.ts'
-import type { Hypervisor } from '#drivers/hypervisor/port.ts'
+import type { Hypervisor, Running } from '#drivers/hypervisor/port.ts'
 import type { Notebook } from '#drivers/notebook/port.ts'
+import type { Moment } from './parts.ts'
 import type { SnapshotRecord, SnapshotStep } from './plan.ts'
 import type { Layer } from './schema.ts'
 
@@ -18,6 +19,8 @@ export type SnapshotHandsWith = {
   /** The volume's own key, if it is encrypted, and all that its chain needs. */
   readonly keysOf: (volume: string) => { readonly key: string | null; readonly keys: Keys }
   readonly record: SnapshotRecord
+  /** What ran, of what the guest's notes and its wish say. */
+  readonly momentOf: (running: Running) => Promise<Moment>
   readonly nowMs: () => number
   readonly signal: AbortSignal
 }
@@ -51,8 +54,9 @@ export function snapshotHands(id: string, on: SnapshotHandsWith): Hands {
         tops.push({ disk: layer.disk, top: await prepare(layer), keys: keysOf(layer.volume).keys })
       const [first] = disks
       const memory = withMemory && first !== undefined ? await datastoreOf(first).memoryPlace(id) : null
-      const { pausedMs } = await hypervisor.layers.overlay(guest ?? '', tops, memory, signal)
-      await note({ pausedMs, takenAtMs: on.nowMs() })
+      const { pausedMs, kept } = await hypervisor.layers.overlay(guest ?? '', tops, memory, signal)
+      const fits = kept === null ? {} : { moment: await on.momentOf(kept.running), layout: kept.layout }
+      await note({ pausedMs, takenAtMs: on.nowMs(), ...fits })
     },
     raise: async ({ disks }) => {
       await each(disks, (layer) => datastoreOf(layer).raiseTop(layer.volume, id))

@@ -10,6 +10,7 @@ import {
   type SnapshotObserved,
   type SnapshotStep,
 } from './plan.ts'
+import type { Moment } from './parts.ts'
 import { snapshot, type SnapshotSpec } from './schema.ts'
 
 const wish = snapshot.spec.parse({ machine: 'web' })
@@ -34,6 +35,7 @@ const seen: SnapshotObserved = {
   guest: 'standing',
   hasAgent: true,
   hasMemory: false,
+  unfit: null,
   other: null,
 }
 
@@ -55,7 +57,9 @@ function after(now: SnapshotObserved, step: SnapshotStep): SnapshotObserved {
       return among(step.disks, (one) => ({ ...one, next: { snapshot: 's', file: `/new-${one.volume}` } }))
     case 'switch': {
       const switched = among(step.disks, (one) => ({ ...one, openFile: one.next?.file ?? one.openFile }))
-      return { ...switched, hasMemory: now.hasMemory || step.withMemory }
+      if (!step.withMemory) return switched
+      // What it fits into is noted by the same deed; this planner only asks whether it is.
+      return { ...switched, hasMemory: true, record: { ...now.record, moment: {} as Moment } }
     }
     case 'raise':
       return among(step.disks, (one) => ({ ...one, next: null, hasLayer: true }))
@@ -90,6 +94,14 @@ test('what may be frozen is thawed before anything else, also when it is deleted
     const record = { ...blankSnapshot, phase: 'begun', mayBeFrozen: true } as const
     deepEqual(doing(wish, { ...seen, isDeleting, record }), ['thaw', 'note'])
   }
+})
+
+test('memory of which nobody knows what it fits into is lost', () => {
+  const record = { ...blankSnapshot, phase: 'begun' } as const
+  const whole = { ...seen, record, hasMemory: true, disks: [{ ...disk, hasLayer: true }] }
+  const [step] = planSnapshot({ ...wish, withMemory: true }, whole).steps
+  ok(step?.do === 'note' && step.record.phase === 'failed')
+  deepEqual(doing(wish, whole), ['taken'])
 })
 
 test('why nothing is begun is told', () => {

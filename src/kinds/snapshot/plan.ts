@@ -10,6 +10,8 @@
 
 import { limits } from '#model/limits.ts'
 import { proceed, reason, settled, wait, type Hold, type Plan } from '#model/plan.ts'
+import type { Json } from '#base/json.ts'
+import type { Moment } from './parts.ts'
 import type { Layer, SnapshotSpec, SnapshotStatus } from './schema.ts'
 
 export type SnapshotRecord = {
@@ -21,6 +23,9 @@ export type SnapshotRecord = {
   readonly wasFrozen: boolean
   readonly memoryBytes: number
   readonly pausedMs: number | null
+  /** What its memory fits into, and where the parts sat, in the hypervisor's own words. */
+  readonly moment: Moment | null
+  readonly layout: Json
   /** Why it failed; null: it has not. */
   readonly failure: Hold | null
 }
@@ -33,6 +38,8 @@ export const blankSnapshot: SnapshotRecord = {
   wasFrozen: false,
   memoryBytes: 0,
   pausedMs: null,
+  moment: null,
+  layout: {},
   failure: null,
 }
 
@@ -58,6 +65,8 @@ export type SnapshotObserved = {
   readonly guest: 'none' | 'standing' | 'busy'
   readonly hasAgent: boolean
   readonly hasMemory: boolean
+  /** Why its memory could not be brought back on this host; null: it could. */
+  readonly unfit: Hold | null
   /** Name of another snapshot of the machine that is under way; null: none. */
   readonly other: string | null
 }
@@ -86,7 +95,7 @@ export function planSnapshot(wish: SnapshotSpec, seen: SnapshotObserved): Plan<S
     case 'failed':
       return planFailed(seen)
     default:
-      return settled
+      return seen.unfit === null ? settled : { steps: [], holds: [seen.unfit] }
   }
 }
 
@@ -121,7 +130,8 @@ function planTaking(wish: SnapshotSpec, seen: SnapshotObserved): Plan<SnapshotSt
   const { disks, id, guest } = seen
   const missing = disks.filter(({ hasLayer, next }) => !hasLayer && next?.snapshot !== id)
   const isWhole = disks.every(({ hasLayer }) => hasLayer)
-  if (isWhole) return wish.withMemory && !seen.hasMemory ? fail(seen) : proceed({ do: 'taken' })
+  const isLost = wish.withMemory && (!seen.hasMemory || seen.record.moment === null)
+  if (isWhole) return isLost ? fail(seen) : proceed({ do: 'taken' })
   if (guest === 'busy') return wait('snapshot/guest-busy', {}, 500)
   const blocked = missing.find(({ next }) => next !== null)
   if (blocked !== undefined) return wait('snapshot/another', { snapshot: blocked.next?.snapshot ?? '' }, 500)
@@ -200,6 +210,7 @@ export function snapshotStatus(
     memoryBytes: record.memoryBytes,
     layers: [...record.layers],
     pausedSeconds: record.pausedMs === null ? null : record.pausedMs / 1000,
+    moment: record.moment,
     progress: null,
   }
 }

@@ -6,6 +6,7 @@ import type { Document } from '#model/document.ts'
 import { defineKind } from '#model/kind.ts'
 import { limits } from '#model/limits.ts'
 import { Progress } from '#model/progress.ts'
+import { Moment } from './parts.ts'
 
 /** One disk as it was. */
 export const Layer = z.strictObject({
@@ -51,6 +52,8 @@ export const snapshot = defineKind({
     layers: z.array(Layer).max(limits.disksPerMachine).default([]),
     /** How long the guest stood still for it. */
     pausedSeconds: z.number().nullable().default(null),
+    /** What ran at its moment; null: its memory is not kept. */
+    moment: Moment.nullable().default(null),
     progress: Progress.nullable().default(null),
   }),
   fixed: ['machine', 'withMemory', 'freeze'],

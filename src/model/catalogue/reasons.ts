@@ -124,6 +124,10 @@ export const reasons = {
     'The memory that snapshot {snapshot} kept is not on this host; it is not started in another state',
     '스냅샷 {snapshot}의 메모리가 이 호스트에 없어 다른 상태로 시작하지 않습니다',
   ),
+  'machine/memory-parts': s(
+    'The memory of the snapshot knows {part}, which cannot be brought back',
+    '스냅샷의 메모리가 아는 {part}을(를) 되돌릴 수 없습니다',
+  ),
   'guest/memory-parts': s(
     'The memory that it goes on from knows {part}, which is no longer wished: bring it back, or reboot',
     '되살릴 메모리가 아는 {part}이(가) 더 이상 설정에 없습니다. 다시 추가하거나 재부팅하십시오',
@@ -152,6 +156,18 @@ export const reasons = {
   'network/address-taken': s(
     'Address {address} on network {network} belongs to another machine',
     '네트워크 {network}의 주소 {address}은(는) 다른 머신의 것입니다',
+  ),
+  'network/names-down': s(
+    'On host {host} the server of addresses and names of network {network} does not run: {why}',
+    '호스트 {host}에서 네트워크 {network}의 주소와 이름 서버(dnsmasq)가 실행되지 않습니다: {why}',
+  ),
+  'network/forward-refused': s(
+    'Another firewall of host {host} drops what it does not know ({chain}), and so packets of network {network}: let it accept interfaces {interfaces} both ways, for Docker by: iptables -I DOCKER-USER -i {interfaces} -j ACCEPT; iptables -I DOCKER-USER -o {interfaces} -j ACCEPT',
+    '호스트 {host}의 다른 방화벽({chain})이 네트워크 {network}의 패킷을 버립니다. 인터페이스 {interfaces}의 양방향을 허용하십시오. Docker라면: iptables -I DOCKER-USER -i {interfaces} -j ACCEPT; iptables -I DOCKER-USER -o {interfaces} -j ACCEPT',
+  ),
+  'network/not-carried': s(
+    'Host {host} cannot carry network {network} as it is wished: {why}',
+    '호스트 {host}에서 네트워크 {network}을(를) 설정대로 제공할 수 없습니다: {why}',
   ),
   'network/needs-bridge': s(
     'NIC {nic} is on {network}, a network with driver user; this is not kept there: {fields}. It needs a bridge network',

@@ -6,7 +6,9 @@ import { Problem } from '#model/problem.ts'
 import type { Body, DiskFile, Plug } from '#drivers/hypervisor/port.ts'
 import type { GuestRecord } from '#kinds/guest/plan.ts'
 import type { GuestSpec } from '#kinds/guest/schema.ts'
+import { asOfMoment } from '#kinds/guest/plan-return.ts'
 import { keysOf } from './keys.ts'
+import { notedMoment } from './moments.ts'
 import { lyingIn } from './volumes.ts'
 import type { Wishes } from './wishes.ts'
 import type { AgentPorts } from './world.ts'
@@ -21,8 +23,11 @@ export type Prepared = {
   readonly media: Readonly<Record<string, string | null>>
 }
 
-export async function prepareBody(on: Prepared, goesOn: boolean): Promise<Body> {
-  const { ports, spec, record, media } = on
+export async function prepareBody(wished: Prepared, goesOn: boolean): Promise<Body> {
+  const { ports, record, media } = wished
+  const noted = goesOn ? notedMoment(ports, wished.spec.memoryOf?.snapshot ?? '') : null
+  const spec = noted === null ? wished.spec : asOfMoment(wished.spec, noted.moment)
+  const on = { ...wished, spec }
   const disks: DiskFile[] = []
   for (const { id } of spec.disks) disks.push(await prepareDisk(on, id))
   const plugs: Plug[] = []
@@ -35,9 +40,10 @@ export async function prepareBody(on: Prepared, goesOn: boolean): Promise<Body> 
     kernel: await kernelOf(ports, spec),
     word: ports.newWord(),
     cdroms: spec.cdroms.map(({ id }) => ({ id, file: media[id] ?? null })),
-    seed: ports.seeds?.build(spec) ?? null,
+    seed: noted?.moment.hasSeed === false ? null : (ports.seeds?.build(spec) ?? null),
     generationId: generationOf(spec),
     memoryFile: goesOn ? await memoryOf(ports, spec) : null,
+    ...(noted === null ? {} : { kept: { memoryMib: noted.moment.memoryMib, layout: noted.layout } }),
     machineVersion: spec.shape.machineVersion ?? (hasSameType ? record.machineVersion : null),
   }
 }

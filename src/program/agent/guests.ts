@@ -12,6 +12,7 @@ import { prepareBody, prepareDisk, preparePlug, releasePlug, releasePlugs } from
 import type { GuestRecords } from './guest-records.ts'
 import { hostTelling, reportGuest } from './guest-report.ts'
 import { waitsOf } from './guest-waits.ts'
+import { notedMoment } from './moments.ts'
 import type { Insides } from './insides.ts'
 import type { AgentReports } from './reports.ts'
 import type { Wish, Wishes } from './wishes.ts'
@@ -149,6 +150,10 @@ async function observeGuest(ports: AgentPorts, eyes: Eyes, id: string, wish: Wis
       waits,
       media,
       attempts: attempts.of(id),
+      moment:
+        spec.memoryOf?.boot === spec.boot
+          ? (notedMoment(ports, spec.memoryOf.snapshot)?.moment ?? null)
+          : null,
       isClaimed: wish.isClaimed,
       hostBoot: ports.facts.bootId,
       nowMs: ports.clock.now(),

@@ -22,7 +22,9 @@ import {
   type SnapshotStatus,
 } from '#kinds/snapshot/schema.ts'
 import type { Reconciler } from '#runtime/reconcile.ts'
+import type { GuestRecords } from './guest-records.ts'
 import { keysOf } from './keys.ts'
+import { momentReader, unfitHere } from './moments.ts'
 import { reportOf, type With } from './storage.ts'
 import { lyingIn } from './volumes.ts'
 import type { Wish, Wishes } from './wishes.ts'
@@ -37,7 +39,7 @@ type SnapshotSeen = {
 
 export function snapshotReconciler(
   ports: AgentPorts,
-  on: With & { readonly wake: (kind: string, id: string) => void },
+  on: With & { readonly wake: (kind: string, id: string) => void; readonly records: GuestRecords },
 ): Reconciler<SnapshotSeen, SnapshotStep, SnapshotStatus> {
   const { wishes } = on
   const told = new Map<string, SnapshotStatus>()
@@ -64,6 +66,7 @@ export function snapshotReconciler(
           keys: keysOf(wishes, volume),
         }),
         record: observed.record,
+        momentOf: momentReader({ ports, wishes, records: on.records }, guest ?? ''),
         nowMs: () => ports.clock.now(),
         signal: on.signal,
       }),
@@ -131,6 +134,7 @@ async function observeSnapshot(
       guest: standing,
       hasAgent: isAsked && guest !== null && (await hasAgent(ports, guest)),
       hasMemory: memory !== null && memory !== undefined,
+      unfit: await unfitHere(ports, record.moment),
       other: otherUnderWay(ports, wishes, wish),
     },
   }

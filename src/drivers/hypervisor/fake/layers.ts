@@ -4,7 +4,7 @@ import { Problem } from '#model/problem.ts'
 import type { LiveLayers, Progress } from '../port-layers.ts'
 import type { DiskFile, FileLayer } from '../port.ts'
 import type { Effects } from './effects.ts'
-import type { FakeDisk } from './shape.ts'
+import { fitOf, runningOf, type FakeDisk } from './shape.ts'
 import type { FakeGuest, FakeWorld } from './world.ts'
 
 type Tops = readonly { readonly disk: string; readonly top: FileLayer }[]
@@ -27,15 +27,18 @@ export class FakeLayers implements LiveLayers {
       const guest = this.#world.live(id)
       const pairs = tops.map(({ disk, top }) => ({ disk: diskOf(guest, disk), top }))
       const isDone = pairs.every(({ disk, top }) => disk.chain[0]?.file === top.file)
-      if (isDone) return { pausedMs: 0 }
+      if (isDone) return { pausedMs: 0, kept: null }
       const { timing, clock, memories } = this.#world
       if (memoryFile !== null) await clock.sleep(timing.memoryMs, signal)
       mustStand(this.#world, id, guest)
       // One moment: nothing else runs between these lines.
       for (const { disk, top } of pairs)
         if (disk.chain[0]?.file !== top.file) disk.chain = [top, ...disk.chain]
-      if (memoryFile !== null) memories.set(memoryFile, guest.memory)
-      return { pausedMs: memoryFile === null ? timing.overlayMs : timing.memoryMs }
+      if (memoryFile === null) return { pausedMs: timing.overlayMs, kept: null }
+      const running = runningOf(guest.body, guest.shape)
+      memories.set(memoryFile, guest.memory)
+      this.#world.fits.set(memoryFile, fitOf(running))
+      return { pausedMs: timing.memoryMs, kept: { running, layout: {} } }
     })
   }
 

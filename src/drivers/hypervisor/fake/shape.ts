@@ -36,8 +36,8 @@ export const fakeDisk = (disk: DiskFile, sizeBytes: number | undefined): FakeDis
 
 export const fakeShape = (body: Body, sizes: ReadonlyMap<string, number>): FakeShape => ({
   cpus: body.spec.cpus,
-  memoryMib: body.spec.memoryMib,
-  balloonMib: body.spec.shape.hasBalloon ? body.spec.memoryMib : null,
+  memoryMib: body.kept?.memoryMib ?? body.spec.memoryMib,
+  balloonMib: body.spec.shape.hasBalloon ? (body.kept?.memoryMib ?? body.spec.memoryMib) : null,
   disks: body.disks.map((disk) => fakeDisk(disk, sizes.get(disk.file))),
   nics: body.plugs.map((plug) => ({ plug, isLinkUp: plug.isLinkUp })),
   cdroms: body.cdroms.map((medium) => ({ ...medium })),
@@ -59,6 +59,26 @@ export const runningOf = (body: Body, shape: FakeShape): Running => ({
   nics: shape.nics.map(({ plug, isLinkUp }) => ({ id: plug.id, mac: plug.mac, isLinkUp })),
   cdroms: shape.cdroms.map((medium) => ({ ...medium })),
 })
+
+/** What a kept memory goes back into: everything that the guest knows of. */
+export const fitOf = ({
+  cpus,
+  memoryMib,
+  cpusMax,
+  memoryMaxMib,
+  machineType,
+  disks,
+  nics,
+  cdroms,
+}: Running) =>
+  JSON.stringify({
+    cpus,
+    memoryMib,
+    cpusMax,
+    memoryMaxMib,
+    machineType,
+    parts: [...disks, ...nics, ...cdroms].map(({ id }) => id).toSorted(),
+  })
 
 /** Words by place, of each file that any guest has written to. */
 export class FakeContents {

@@ -10,7 +10,7 @@ import { limits } from '#model/limits.ts'
 import { Problem } from '#model/problem.ts'
 import type { Mood } from './agent.ts'
 import type { FakeChannel } from './channel.ts'
-import { FakeContents, fakeShape, type FakeShape } from './shape.ts'
+import { FakeContents, fakeShape, fitOf, runningOf, type FakeShape } from './shape.ts'
 
 export type Timing = {
   /** From spawn until its CPUs run. */ readonly spawnMs: number
@@ -81,6 +81,8 @@ export class FakeWorld {
   readonly contents = new FakeContents()
   /** Memory of guests by the file that keeps it. */
   readonly memories = new Map<string, string>()
+  /** What each of them fits into. */
+  readonly fits = new Map<string, string>()
   /** Told of each file that a running guest's disk grew in. */
   onGrown: (file: string, sizeBytes: number) => void = () => undefined
   #lastPid = 1000
@@ -147,10 +149,15 @@ export class FakeWorld {
     return this.live(id).shape.disks.find((one) => one.id === disk)?.chain ?? []
   }
 
-  #remembered({ memoryFile }: Body): string {
+  #remembered(body: Body): string {
+    const { memoryFile } = body
     if (memoryFile === null) return ''
     const memory = this.memories.get(memoryFile)
     if (memory === undefined) throw new Problem('guest/spawn', { why: 'its memory is not there' })
+    const fit = this.fits.get(memoryFile)
+    const now = fitOf(runningOf(body, fakeShape(body, new Map())))
+    if (fit !== undefined && fit !== now)
+      throw new Problem('guest/spawn', { why: `its memory fits ${fit}, not ${now}` })
     return memory
   }
 

@@ -96,7 +96,8 @@ class Qemu implements Hypervisor {
     const decided = await decideAccelerator(this.#emulator, this.#folder)
     const { name } = decided
     if (this.#emulator === undefined || (name !== 'kvm' && name !== 'tcg')) return decided
-    return { ...decided, cpuModels: await askCpuModels(this.#emulator, name) }
+    const machineTypes = [...new Set(Object.values(this.#emulator.machines))]
+    return { ...decided, machineTypes, cpuModels: await askCpuModels(this.#emulator, name) }
   }
 
   async walls() {

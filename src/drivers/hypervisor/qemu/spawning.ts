@@ -112,9 +112,15 @@ function isRunningSo(guest: Guest, { spec }: Body): boolean {
   throw new Problem('object/refused', { why: 'Its last process still stands.' })
 }
 
+/** With a kept memory comes also what it had got since it was begun. */
+const sizeOf = ({ spec, kept }: Body) => ({
+  cpus: spec.cpus,
+  memoryMib: Math.max(spec.memoryMib, kept?.memoryMib ?? 0),
+})
+
 const groupsFor = (id: string, body: Body, { means }: Ground): string[] =>
   means.groups !== 'systemd-scope' && 'version' in means.groups
-    ? makeCgroups(means.groups, id, boundsOf(body.spec))
+    ? makeCgroups(means.groups, id, boundsOf(sizeOf(body)))
     : []
 
 function freshRecord({
@@ -144,8 +150,7 @@ function freshRecord({
     uid,
     cgroups,
     running: {
-      cpus,
-      memoryMib,
+      ...sizeOf(body),
       machineType: machine.type,
       startMib: memoryMib,
       cpusMax: Math.max(cpus, shape.cpusMax ?? 0),
@@ -196,7 +201,7 @@ async function jailOf({ guest, body, ground, uid, devices }: Making, cgroups: st
     uid,
     scope: scopeName(id),
     cgroups,
-    bounds: boundsOf(body.spec),
+    bounds: boundsOf(sizeOf(body)),
     isKvm: accelerator === 'kvm',
     shown: [
       ...openedFiles(body),

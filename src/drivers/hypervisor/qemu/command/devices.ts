@@ -9,6 +9,7 @@
  * A microvm has no PCI bus; there the order of the devices decides.
  */
 
+import { keptPorts, layoutOf } from './layout.ts'
 import {
   device,
   isMicrovm,
@@ -46,8 +47,12 @@ export function panicNotice(start: Start): Part {
 /** Ids of the ports into which disks and network plugs can be put while the guest runs. */
 export const spareIds = Array.from({ length: 16 }, (_, n) => `spare${n}`)
 
-export const sparePorts = (start: Start): Part =>
-  isMicrovm(start) ? [] : spareIds.flatMap((id, n) => rootPort(id, n + 1, place(n < 8 ? 5 : 0x18, n & 7)))
+export function sparePorts(start: Start): Part {
+  if (isMicrovm(start)) return []
+  const layout = layoutOf(start.body)
+  const spares = spareIds.flatMap((id, n) => rootPort(id, n + 1, place(n < 8 ? 5 : 0x18, n & 7)))
+  return layout === null ? spares : [...spares, ...keptPorts(layout)]
+}
 
 /** Bites when the guest has not stroked it for a while. */
 export const watchdog = (start: Start): Part =>

@@ -5,6 +5,7 @@ import type { JsonObject } from '#base/json.ts'
 import { limits } from '#model/limits.ts'
 import type { DiskFile } from '../../port.ts'
 import { isEncrypted, nodeOf } from './image.ts'
+import { keptPlace, layoutOf } from './layout.ts'
 import { device, isMicrovm, json, place, portOf, rootPort, virtio, type Part, type Start } from './part.ts'
 
 /** An error of the store stops the guest instead of reaching it (I-31). */
@@ -16,12 +17,13 @@ const sataPorts = 6
 /** The controllers that these disks and drives hang from, and that the machine has not anyway. */
 export function controllers(start: Start): Part {
   const { disks } = start.body
-  const hasScsi = disks.some(({ bus }) => bus === 'scsi') || hasScsiDrives(start)
-  const hasUsb = disks.some(({ bus }) => bus === 'usb') || start.usbNodes.length > 0
+  const [scsiKept, usbKept] = [keptPlace(start.body, 'scsi'), keptPlace(start.body, 'usb')]
+  const hasScsi = disks.some(({ bus }) => bus === 'scsi') || hasScsiDrives(start) || scsiKept !== undefined
+  const hasUsb = disks.some(({ bus }) => bus === 'usb') || start.usbNodes.length > 0 || usbKept !== undefined
   return [
-    ...(hasScsi ? virtio(start, 'virtio-scsi', place(0x13), { id: 'scsi' }) : []),
+    ...(hasScsi ? virtio(start, 'virtio-scsi', scsiKept ?? place(0x13), { id: 'scsi' }) : []),
     ...diskPorts(start),
-    ...(hasUsb ? device({ driver: 'qemu-xhci', id: 'usb', ...place(0x14) }) : []),
+    ...(hasUsb ? device({ driver: 'qemu-xhci', id: 'usb', ...(usbKept ?? place(0x14)) }) : []),
   ]
 }
 
@@ -43,7 +45,9 @@ export function disks(start: Start): Part {
     ...(isEncrypted(disk) ? [] : ['-blockdev', json(nodeOf(disk, disk.id))]),
     ...device({
       ...diskDevice(disk, disk.id),
-      ...(isMicrovm(start) ? { driver: 'virtio-blk-device' } : diskPlace(body.disks, n)),
+      ...(isMicrovm(start)
+        ? { driver: 'virtio-blk-device' }
+        : (keptPlace(body, disk.id) ?? diskPlace(body.disks, n))),
       ...order(disk.id),
     }),
   ])
@@ -60,7 +64,7 @@ function diskPlace(all: readonly DiskFile[], n: number): JsonObject {
 
 /** Ports for the disks that sit on the PCI bus themselves. */
 const diskPorts = (start: Start): Part =>
-  isMicrovm(start)
+  isMicrovm(start) || layoutOf(start.body) !== null
     ? []
     : start.body.disks.flatMap(({ id, bus }, n) =>
         bus === 'virtio' || bus === 'nvme'

@@ -5,21 +5,28 @@ import type { JsonObject } from '#base/json.ts'
 import { limits } from '#model/limits.ts'
 import type { Plug } from '../../port.ts'
 import { bootIndexes } from './disks.ts'
+import { keptPlace, layoutOf } from './layout.ts'
 import { device, isMicrovm, json, place, portOf, rootPort, type Part, type Start } from './part.ts'
 
 export function networks(start: Start): Part {
   const { plugs } = start.body
   assert(plugs.length <= limits.nicsPerMachine, 'plugs are bounded')
   const order = bootIndexes(start)
+  const hasPorts = isMicrovm(start) || layoutOf(start.body) !== null
   return plugs.flatMap((plug, n) => [
     '-netdev',
     json(netdevOf(plug, start.hasVhost)),
-    ...(isMicrovm(start) || isOldKind(plug) ? [] : rootPort(portOf(plug.id), 0x60 + n, place(6, n))),
+    ...(hasPorts || isOldKind(plug) ? [] : rootPort(portOf(plug.id), 0x60 + n, place(6, n))),
     ...device({
       ...cardOf(plug),
       ...(isMicrovm(start)
         ? { driver: 'virtio-net-device' }
-        : { ...cardPlace(plug, n), ...bootProgram(start), ...order(plug.id) }),
+        : {
+            ...cardPlace(plug, n),
+            ...keptPlace(start.body, plug.id),
+            ...bootProgram(start),
+            ...order(plug.id),
+          }),
     }),
   ])
 }

@@ -7,6 +7,7 @@
  */
 
 import { existsSync } from 'node:fs'
+import type { JsonObject } from '#base/json.ts'
 import { Problem } from '#model/problem.ts'
 import type { Clock } from '#drivers/clock/port.ts'
 import { layerOf } from '../command/image.ts'
@@ -14,7 +15,10 @@ import type { Guest } from '../guest.ts'
 import { showFile } from '../jail/door.ts'
 import type { DiskFile, FileLayer } from '../../port.ts'
 import { diskIn, giveKeys, nodeNamed, nodesByFile, type LiveDisk } from './chain.ts'
+import { askLayout } from './layout.ts'
 import { keepMemory } from './memory.ts'
+import { askRunning } from '../parts/running.ts'
+import type { Kept } from '../../port-layers.ts'
 
 export type Tops = readonly {
   readonly disk: string
@@ -29,13 +33,13 @@ export async function overlay(
   tops: Tops,
   memoryFile: string | null,
   on: { readonly clock: Clock; readonly signal: AbortSignal },
-): Promise<{ pausedMs: number }> {
+): Promise<{ pausedMs: number; kept: Kept | null }> {
   const pairs: Pair[] = []
   for (const { disk, top, keys } of tops) pairs.push({ live: await diskIn(guest, disk), top, keys })
   const waiting = pairs.filter(({ live, top }) => live.files[0] !== top.file)
   const isKept = memoryFile === null || existsSync(memoryFile)
   if (waiting.length === 0) {
-    if (isKept) return { pausedMs: 0 }
+    if (isKept) return { pausedMs: 0, kept: null }
     throw new Problem('guest/not-live', {
       machine: guest.id,
       why: 'its memory of that moment was not written to the end',
@@ -44,10 +48,19 @@ export async function overlay(
   const nodes = await openTops(guest, waiting)
   on.signal.throwIfAborted()
   const switchNow = () => switchAll(guest, waiting, nodes)
-  if (memoryFile !== null) return await keepMemory(guest, memoryFile, switchNow, on)
+  if (memoryFile !== null) {
+    // Nothing comes or goes meanwhile: all of it is this guest's turn.
+    const kept = await keptOf(guest)
+    return { ...(await keepMemory(guest, memoryFile, switchNow, on)), kept }
+  }
   const before = on.clock.monotonic()
   await switchNow()
-  return { pausedMs: Math.ceil(on.clock.monotonic() - before) }
+  return { pausedMs: Math.ceil(on.clock.monotonic() - before), kept: null }
+}
+
+async function keptOf({ id, qmp, record }: Guest): Promise<Kept> {
+  if (record === undefined) throw new Problem('guest/absent', { machine: id })
+  return { running: await askRunning(qmp, record), layout: { ...(await askLayout(qmp)) } as JsonObject }
 }
 
 /** The new files as nodes that nobody uses yet; those of an attempt that was cut short are found again. */

@@ -24,11 +24,12 @@ export async function giveKeys(qmp: Qmp, keys: Readonly<Record<string, string>>)
 }
 
 /** After the machine is built: bounds of its disks, cables that are not in, what the balloon leaves. */
-export async function settle(qmp: Qmp, { disks, plugs, spec }: Body): Promise<void> {
+export async function settle(qmp: Qmp, { disks, plugs, spec, memoryFile }: Body): Promise<void> {
   const bounded = disks.filter(({ iops, mibPerSecond }) => iops !== null || mibPerSecond !== null)
   const drives = bounded.length === 0 ? [] : await findDrives(qmp)
   for (const disk of bounded) await boundDisk(qmp, drives, disk.id, disk)
   for (const { id, isLinkUp } of plugs) if (!isLinkUp) await qmp.ask('set_link', { name: id, up: false })
-  if (spec.balloonMib !== null && spec.shape.hasBalloon)
+  // A kept memory comes with what the balloon had taken.
+  if (spec.balloonMib !== null && spec.shape.hasBalloon && memoryFile === null)
     await qmp.ask('balloon', { value: spec.balloonMib * 2 ** 20 })
 }
