@@ -49,7 +49,12 @@ const changeParameters = [
     type: 'string',
     enum: ['plan'],
   }),
-  parameter('wait', 'Seconds to wait until it has come true', { type: 'integer', minimum: 0, maximum: 600 }),
+  parameter('wait', 'Seconds to wait until it has come true; `ready`: until the guest says that it is done', {
+    oneOf: [
+      { type: 'integer', minimum: 0, maximum: 600 },
+      { type: 'string', enum: ['ready'] },
+    ],
+  }),
 ]
 
 export function openApiDocument(routes: readonly Route[], kinds: readonly Kind[], version: string) {

@@ -1,29 +1,38 @@
 /** From an order to its answer: rehearsed, or carried out and perhaps waited for. */
 
-import { differences } from '#base/json.ts'
 import { typed } from '#engines/admission/around.ts'
 import { reasons } from '#model/catalogue/reasons.ts'
 import type { Document, Stored } from '#model/document.ts'
 import type { Kind } from '#model/kind.ts'
 import { Problem } from '#model/problem.ts'
+import { isReadyWithin } from '#model/ready.ts'
 import { say } from '#model/sentence.ts'
 import type { Room } from './api.ts'
 import { carryOut, rehearse, type Order } from './change.ts'
 import { etagOf } from './preconditions.ts'
 import { presented, withMessage, withSentence } from './present.ts'
+import { changesBetween } from './records.ts'
 import { oneOf, wholeNumber, type Query } from './query.ts'
 import { fieldProblem } from '#engines/admission/fields.ts'
 import type { Answer, Caller } from './route.ts'
 
 export const longestWaitSeconds = 600
 
-export type Manner = { readonly isRehearsal: boolean; readonly waitSeconds: number | undefined }
+export type Manner = {
+  readonly isRehearsal: boolean
+  readonly waitSeconds: number | undefined
+  /** Whether what runs inside must say that it is done as well. */
+  readonly isUntilReady: boolean
+}
 
 export function mannerFrom(query: Query): Manner {
   const dryRun = oneOf(query, 'dryRun')
   if (dryRun !== undefined && dryRun !== 'plan') throw fieldProblem('dryRun', 'choice', { choices: 'plan' })
+  const isRehearsal = dryRun === 'plan'
+  if (oneOf(query, 'wait') === 'ready')
+    return { isRehearsal, waitSeconds: longestWaitSeconds, isUntilReady: true }
   const waitSeconds = wholeNumber(query, 'wait', { least: 0, most: longestWaitSeconds })
-  return { isRehearsal: dryRun === 'plan', waitSeconds: waitSeconds === 0 ? undefined : waitSeconds }
+  return { isRehearsal, waitSeconds: waitSeconds === 0 ? undefined : waitSeconds, isUntilReady: false }
 }
 
 export async function answered(
@@ -33,11 +42,11 @@ export async function answered(
   manner: Manner & { readonly done?: (document: Document) => boolean },
 ): Promise<Answer> {
   if (manner.isRehearsal) return rehearsed(room, caller, order)
-  const done = await carryOut(room, caller, order)
-  const { stored, isNew, isGone, told } = done
+  const { stored, isNew, isGone, told } = await carryOut(room, caller, order)
   const { waitSeconds } = manner
   if (waitSeconds !== undefined && !isGone) {
-    const isDone = manner.done ?? ((document: Document) => order.kind.isReady(typed(document)))
+    const done = manner.done ?? ((document: Document) => order.kind.isReady(typed(document)))
+    const isDone = (document: Document) => done(document) && (!manner.isUntilReady || isReadyWithin(document))
     const goal = { kind: order.kind, stored, seconds: waitSeconds }
     const last = order.isDelete ? await untilGone(room, goal) : await untilReady(room, goal, isDone)
     return { ...sent(room, caller, { stored: last, told }), status: isNew ? 201 : 200 }
@@ -65,7 +74,7 @@ function rehearsed(room: Room, { language }: Caller, order: Order): Answer {
     document === null || document === undefined
       ? null
       : presented(room.desk, { document, revision: 0 }, language)
-  const changes = differences(wishOf(before), wishOf(after))
+  const changes = changesBetween(before, after ?? undefined)
   const said = holds.map((hold) => withMessage(hold, language))
   const body = {
     dryRun: 'plan',
@@ -77,12 +86,6 @@ function rehearsed(room: Room, { language }: Caller, order: Order): Answer {
     predicted: shown(predicted),
   }
   return { status: 200, body }
-}
-
-const wishOf = (document: Document | null | undefined) => {
-  if (document === null || document === undefined) return {}
-  const { spec, labels, description, isProtected } = document
-  return { spec, labels, description, isProtected }
 }
 
 type Goal = { readonly kind: Kind; readonly stored: Stored; readonly seconds: number }

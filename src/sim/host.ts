@@ -2,6 +2,7 @@
 
 import type { Random } from '#base/random.ts'
 import { FakeDatastore, newFakeDisk, type FakeDisk } from '#drivers/datastore/fake/datastore.ts'
+import { growFile } from '#drivers/datastore/fake/disk.ts'
 import { openFake, type Act } from '#drivers/hypervisor/fake/open.ts'
 import { FakeWorld } from '#drivers/hypervisor/fake/world.ts'
 import { FakeImageMaker, newFakeWork } from '#drivers/image/fake/image.ts'
@@ -89,6 +90,9 @@ export class SimHost {
     this.setting = setting
     this.clock = new ClockFace(setting.time)
     this.world = new FakeWorld(this.clock)
+    this.world.onGrown = (file, sizeBytes) => {
+      for (const disk of [this.disk, setting.pool]) growFile(disk, file, sizeBytes)
+    }
   }
 
   get isUp() {

@@ -40,7 +40,11 @@ const contentChannel = (): ByteChannel => ({
 
 const lower: Record<Role, Role | undefined> = { viewer: undefined, operator: 'viewer', admin: 'operator' }
 
-const specs: Record<string, object> = { token: { user: 'admin' } }
+const specs: Record<string, object> = {
+  token: { user: 'admin' },
+  snapshot: { machine: 'm' },
+  datastore: { folder: '/srv/more' },
+}
 
 let count = 0
 const guest = { id: 'g', pid: 1, epoch: 1, boot: 1, startedAtMs: 1, accelerator: 'tcg', proof: null }

@@ -180,7 +180,7 @@ test('wait answers when it came true, early when it failed, late as a problem', 
   }
   const ready = call(on.api, `${machines}?wait=5`, { body: { name: 'a' } })
   const id = await found('a')
-  await report(replica, { kind: 'machine', id, status: { state: 'running' } })
+  await report(replica, { kind: 'machine', id, status: { state: 'running', reached: 1 } })
   const got = await ready
   assert.deepEqual([got.status, got.at('status.state')], [201, 'running'])
   const failing = call(on.api, `${machines}?wait=5`, { body: { name: 'b' } })
@@ -194,6 +194,30 @@ test('wait answers when it came true, early when it failed, late as a problem', 
   while (replica.get('machine', id)?.document.deletingAtMs === null) await sleep(1)
   await remove(replica, replica.get('machine', id)!.document)
   assert.equal((await going).status, 200)
+})
+
+test('wait=ready answers once the guest says that it is done, and a change is waited for until it came true', async () => {
+  const { replica } = on.desk
+  const made = await call(on.api, machines, { body: { name: 'inside' } })
+  const id = String(made.at('id'))
+  await report(replica, { kind: 'machine', id, status: { state: 'running', reached: 1 } })
+  const isOver = { inside: false, larger: false }
+  const inside = call(on.api, `${machines}/inside?wait=ready`, { method: 'PATCH', body: { spec: {} } })
+  void inside.then(() => (isOver.inside = true))
+  await sleep(50)
+  assert.ok(!isOver.inside)
+  const ready = { sinceMs: 1, by: 'agent' }
+  await report(replica, { kind: 'machine', id, status: { ready } })
+  assert.deepEqual([(await inside).status, (await inside).at('status.ready')], [200, ready])
+  const larger = call(on.api, `${machines}/inside?wait=5`, { method: 'PATCH', body: { spec: { cpus: 2 } } })
+  void larger.then(() => (isOver.larger = true))
+  while (replica.get('machine', id)?.document.generation !== 2) await sleep(1)
+  const held = [{ code: 'guest/change-pending', facts: { part: 'cpus' } }]
+  await report(replica, { kind: 'machine', id, status: { reached: 2, holds: held } })
+  await sleep(50)
+  assert.ok(!isOver.larger)
+  await report(replica, { kind: 'machine', id, status: { holds: [] } })
+  assert.equal((await larger).status, 200)
 })
 
 test('bulk: a result and a record for each item', async () => {

@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { realClock } from '#drivers/clock/real/clock.ts'
 import { FakeDatastore, newFakeDisk } from '#drivers/datastore/fake/datastore.ts'
+import { growFile } from '#drivers/datastore/fake/disk.ts'
 import { openFake } from '#drivers/hypervisor/fake/open.ts'
 import { FakeWorld } from '#drivers/hypervisor/fake/world.ts'
 import { FakeImageMaker, newFakeWork } from '#drivers/image/fake/image.ts'
@@ -25,6 +26,7 @@ export async function together() {
   const link = memoryLink(clock)
   const world = new FakeWorld(clock, { spawnMs: 5, bootMs: 10, powerdownMs: 5, noticeMs: 1 })
   const disk = newFakeDisk({ memories: world.memories })
+  world.onGrown = (file, sizeBytes) => growFile(disk, file, sizeBytes)
   const notebook = new MemoryNotebook()
   const storeDisk = { now: memoryDisk() }
   const ports = newFakePorts()

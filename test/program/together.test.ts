@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { memoryDisk } from '#drivers/store/memory/store.ts'
 import type { HostDocument } from '#kinds/host/schema.ts'
 import { machine as machineKind, type MachineDocument } from '#kinds/machine/schema.ts'
+import { Disk } from '#kinds/machine/parts.ts'
 import type { Document } from '#model/document.ts'
 import { create, edit, state, together, until, wished } from './bench.ts'
 
@@ -200,15 +201,43 @@ test('I-27: a host port belongs to one machine; the second that asks waits and i
   await controller.stop()
 })
 
-test('a disk attached to a running machine waits for its next start, and says so; the reboot takes it', async () => {
-  const { controller, agent, machine } = await running()
+test("a disk comes to a running machine and goes again without a new start, and is nobody else's meanwhile", async () => {
+  const { lab, controller, agent, machine } = await running()
   const volume = await create(controller, wished('volume', 'data', { sizeMib: 64 }))
   await until(controller, volume, (seen) => state(seen) === 'ready')
+  const withDisks = (disks: readonly object[]) => (document: Document) => ({
+    ...document,
+    spec: { ...(document.spec as object), disks: disks.map((disk) => Disk.parse(disk)) },
+  })
+  const held = async () => (await controller.desk.store.claims(`attach/${volume.id}`)).length
+  const open = () => [...lab.world.guests.values()].flatMap(({ shape }) => shape.disks.map(({ id }) => id))
+  const isAsWished = (seen: Document | undefined) =>
+    seen !== undefined && machineKind.isReady(seen as MachineDocument)
+  await edit(controller, machine, withDisks([{ name: 'data', volume: 'data' }]))
+  await until(controller, machine, isAsWished)
+  deepEqual([open(), await held()], [['disk0', 'data'], 1])
+  await edit(controller, machine, withDisks([]))
+  const after = await until(controller, machine, isAsWished)
+  deepEqual([open(), await held(), bootOf(after)], [['disk0'], 0, 1])
+  await agent.stop()
+  await controller.stop()
+})
+
+test('a disk whose bus has no hot-plug waits for the next start, and says so; the reboot takes it', async () => {
+  const { controller, agent, machine } = await running()
   await edit(controller, machine, (document) => ({
     ...document,
-    spec: { ...(document.spec as object), disks: ['data'] },
+    spec: {
+      ...(document.spec as object),
+      disks: [Disk.parse({ name: 'data', sizeMib: 64, bus: 'sata' })],
+    },
   }))
-  await until(controller, machine, (seen) => holdsOf(seen).includes('machine/restart-required'))
+  const waiting = await until(controller, machine, (seen) =>
+    holdsOf(seen).includes('machine/restart-required'),
+  )
+  deepEqual((waiting as MachineDocument).status.restartRequired, ['disks'])
+  // Nothing more comes true until a person starts it anew: whoever waits is told so.
+  ok(machineKind.isReady(waiting as MachineDocument))
   await edit(controller, machine, verb('reboot'))
   await until(
     controller,
@@ -219,19 +248,24 @@ test('a disk attached to a running machine waits for its next start, and says so
   await controller.stop()
 })
 
-test('a boot disk that was wished larger grows while its machine reboots', async () => {
+test('a boot disk that was wished larger grows while its machine runs', async () => {
   const { lab, controller, agent, machine } = await running()
   await edit(controller, machine, (document) => ({
     ...document,
-    spec: { ...(document.spec as object), diskMib: 1024 },
+    spec: { ...(document.spec as object), diskMib: 2048 },
   }))
-  await until(controller, machine, (seen) => holdsOf(seen).includes('volume/grow-stopped-only'))
-  await edit(controller, machine, verb('reboot'))
-  await until(controller, machine, (seen) => state(seen) === 'running' && bootOf(seen) === 2)
-  deepEqual(
-    [...lab.disk.volumes.values()].map(({ sizeBytes }) => sizeBytes),
-    [2 ** 30],
+  const grown = await until(
+    controller,
+    machine,
+    (seen) => seen !== undefined && machineKind.isReady(seen as MachineDocument),
   )
+  const sizes = {
+    kept: [...lab.disk.volumes.values()].map(({ sizeBytes }) => sizeBytes),
+    seen: [...lab.world.guests.values()].flatMap(({ shape }) =>
+      shape.disks.map(({ sizeBytes }) => sizeBytes),
+    ),
+  }
+  deepEqual([sizes, bootOf(grown)], [{ kept: [2 ** 31], seen: [2 ** 31] }, 1])
   await agent.stop()
   await controller.stop()
 })

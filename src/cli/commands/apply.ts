@@ -6,6 +6,7 @@
 import { differences, isObject, merged, type Difference } from '#base/json.ts'
 import type { Kind } from '#model/kind.ts'
 import { Problem } from '#model/problem.ts'
+import { isReadyWithin } from '#model/ready.ts'
 import { kinds } from '#kinds/registry.ts'
 import type { Client, Rehearsal, Thing, Wish } from '#client/client.ts'
 import { documentOf, exitOf } from '#client/refusal.ts'
@@ -14,7 +15,7 @@ import { noOperands, usage, type Arguments } from '../arguments.ts'
 import type { Context } from '../command.ts'
 import { documentsFrom, type Sheet } from '../files.ts'
 import { kindCalled } from '../nouns/command.ts'
-import { settle, waitSeconds } from '../nouns/settle.ts'
+import { sayWhatWaits, settle, waitingFrom } from '../nouns/settle.ts'
 import { differenceText, rehearsalLines } from '../rehearsal.ts'
 import { inOrder } from '../dependence.ts'
 import { oneLine } from '../width.ts'
@@ -208,15 +209,18 @@ const failureExit = (outcomes: readonly Outcome[]) => {
 /** Exit 0 when all is as wished, else that of the first problem; the other objects are still made. */
 export async function apply(args: Arguments, context: Context): Promise<number> {
   const items = await itemsFrom(args, context)
-  const seconds = waitSeconds(args, context)
+  const waiting = waitingFrom(args, context)
   const outcomes = await eachOutcome(applyOne, items, context)
   await sayAll(outcomes, 'apply-sum', context)
-  if (seconds !== undefined) {
+  if (waiting !== undefined) {
+    const { seconds, isUntilReady } = waiting
     const client = await context.client()
     for (const [at, { object: thing }] of outcomes.entries()) {
       const kind = items[at]?.kind
       if (thing === undefined || kind === undefined) continue
-      await settle(context, { client, kind, thing, isDone: (seen) => kind.isReady(seen), seconds })
+      const isDone = (seen: typeof thing) => kind.isReady(seen) && (!isUntilReady || isReadyWithin(seen))
+      const after = await settle(context, { client, kind, thing, isDone, seconds })
+      if (after !== undefined) sayWhatWaits(after, context)
     }
   }
   return failureExit(outcomes) ?? 0

@@ -6,6 +6,7 @@ import { isObject, type JsonObject } from '#base/json.ts'
 import type { Kind, Look, Signal, Verb } from '#model/kind.ts'
 import { inert } from '#base/text.ts'
 import { Problem } from '#model/problem.ts'
+import { isReadyWithin } from '#model/ready.ts'
 import { onlyOperand, usage, type Arguments } from '../arguments.ts'
 import { isAgreed, yesFlag } from '../ask.ts'
 import type { Context, Flag } from '../command.ts'
@@ -15,7 +16,7 @@ import { schemaOf } from '../schema.ts'
 import { specFrom } from '../wish.ts'
 import { oneLine } from '../width.ts'
 import { changeOf, factsOf, forEach, giveBack, namesOf, type Action } from './noun.ts'
-import { isReadyWithin, settle, waitFlag, waitingFrom } from './settle.ts'
+import { sayWhatWaits, settle, waitFlag, waitingFrom } from './settle.ts'
 import { generationFlag, planFlag, sayRehearsal } from './wishing.ts'
 
 const reserved = new Set([...everywhere, waitFlag, planFlag, generationFlag, yesFlag].map(({ name }) => name))
@@ -62,6 +63,7 @@ async function verb(noun: Named<Verb>, args: Arguments, context: Context): Promi
         : ((await settle(context, { client, kind, thing, isDone, seconds: waiting.seconds })) ?? thing)
     const facts = { ...factsOf(kind, name), what: act.title[options.language] }
     if (options.format === 'table') paper.line(paper.text(isDone(after) ? 'done' : 'accepted', facts))
+    if (waiting !== undefined) sayWhatWaits(after, context)
     return after
   })
   if (things.length > 0) await giveBack(context, things, names.length > 1)

@@ -2,6 +2,7 @@
 
 import { isObject, same } from '#base/json.ts'
 import type { Kind } from '#model/kind.ts'
+import { isReadyWithin } from '#model/ready.ts'
 import type { Client, Thing, Wish } from '#client/client.ts'
 import { onlyOperand, usage, type Arguments } from '../arguments.ts'
 import type { Context } from '../command.ts'
@@ -10,7 +11,7 @@ import { labelsFrom, specFrom } from '../wish.ts'
 import { oneLine } from '../width.ts'
 import { changeOf, factsOf, giveBack, type Action } from './noun.ts'
 import { forwardsOf, forwardText } from './portraits.ts'
-import { isReadyWithin, settle, waitFlag, waitingFrom, type WaitingFor } from './settle.ts'
+import { sayWhatWaits, settle, waitFlag, waitingFrom, type WaitingFor } from './settle.ts'
 import {
   fieldFlagsOf,
   generationFlag,
@@ -39,6 +40,7 @@ export async function settled(
   const ready = (await settle(context, { client, kind, thing, isDone, seconds })) ?? thing
   if (context.options.format === 'table')
     context.paper.line(context.paper.text('ready', factsOf(kind, thing.name)))
+  sayWhatWaits(ready, context)
   sayWhere(ready, context)
   return ready
 }

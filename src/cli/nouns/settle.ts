@@ -1,6 +1,7 @@
 /** Waits for a wish to come true and says meanwhile what it is waiting for. */
 
 import type { Kind } from '#model/kind.ts'
+import { waitsForPerson, waitsForStart } from '#model/catalogue/waits.ts'
 import type { Reason } from '#model/plan.ts'
 import { Problem } from '#model/problem.ts'
 import { durationText } from '#base/quantity.ts'
@@ -31,9 +32,6 @@ export type WaitingFor = {
   /** Whether the guest itself must say that it is done. */
   readonly isUntilReady: boolean
 }
-
-/** Whether what runs inside says that it is done; of what has no inside, nothing more is known. */
-export const isReadyWithin = ({ status }: Thing) => !('ready' in status) || status.ready !== null
 
 /** For how long, and for what; nothing when `--wait` was not given. */
 export function waitingFrom(args: Arguments, context: Context): WaitingFor | undefined {
@@ -79,6 +77,15 @@ function progressText({ step, fraction, etaSeconds }: Record<string, unknown>): 
   const share = typeof fraction === 'number' ? ` ${Math.floor(fraction * 100)}%` : ''
   const eta = typeof etaSeconds === 'number' ? ` (${durationText(etaSeconds)})` : ''
   return `${oneLine(String(step))}${share}${eta}`
+}
+
+/** What of a wish has not come true and comes with a new start, or when somebody does something. */
+export function sayWhatWaits(thing: Thing, { paper, options }: Context): void {
+  if (options.format !== 'table') return
+  const holds = holdsFrom(thing.status.holds) as (ReturnType<typeof holdsFrom>[number] &
+    Pick<Reason, 'code'>)[]
+  for (const hold of holds.filter((one) => waitsForStart(one) || waitsForPerson(one)))
+    paper.line(`  ${holdText(hold, options.language)}`)
 }
 
 export type Settling = {

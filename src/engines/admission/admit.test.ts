@@ -43,7 +43,7 @@ function pool(): Document[] {
   const documents: Document[] = []
   made(documents, 'project', { name: 'default' })
   made(documents, 'project', { name: 'p' })
-  made(documents, 'datastore', { name: 'local' })
+  made(documents, 'datastore', { name: 'local', spec: { folder: '/srv/local' } })
   made(documents, 'network', { name: 'default', spec: { isShared: true } }, 'default')
   return documents
 }

@@ -26,6 +26,7 @@ export function reportMachine(
     guest: guest === null ? null : bodyOf(guest),
     bootVolume: seen.bootVolume?.name ?? null,
     forwards: guest === null || state !== 'running' ? [] : guest.status.forwards,
+    reached: hasTakenUp(seen) ? machine.generation : before.reached,
     restartRequired: guest === null ? [] : waitingFor(guest).slice(0, 32),
     ...(guest === null ? { inside: null, ready: null } : insideOf(guest)),
     addresses: addressesOf(seen),
@@ -37,6 +38,17 @@ export function reportMachine(
     epoch: Math.max(before.epoch, guest?.spec.epoch ?? 0),
     placement: before.placement,
   }
+}
+
+/** Whether volumes and body have said how they stand to the wish as it is now: told only when nothing more is done. */
+function hasTakenUp({ machine, guest, bootVolume, disks }: MachineObserved): boolean {
+  const isMade = [bootVolume, ...disks].every(
+    (volume) =>
+      volume === null ||
+      volume.owner !== machine.id ||
+      (volume.spec.sizeMib ?? 0) * 2 ** 20 <= volume.status.sizeBytes,
+  )
+  return isMade && (guest === null || guest.status.generation >= guest.generation)
 }
 
 /** What the body says of itself, as long as it is the one that is wished. */

@@ -1,6 +1,7 @@
 /** A machine: what a person wishes for. Its guest is the body that it has for now. */
 
 import type { Document } from '#model/document.ts'
+import { isUnderWay, waitsForPerson } from '#model/catalogue/waits.ts'
 import { defineKind } from '#model/kind.ts'
 import { firstBootSecrets } from './first-boot.ts'
 import { withNames } from './names.ts'
@@ -8,6 +9,16 @@ import { MachineSpec, MachineStatus } from './spec.ts'
 import { machineLooks, machineSignals, machineVerbs } from './verbs.ts'
 
 export { MachineSpec, MachineStatus } from './spec.ts'
+
+type Told = { readonly generation: number; readonly spec: MachineSpec; readonly status: MachineStatus }
+
+const wishedState = { on: 'running', off: 'stopped', paused: 'paused' } as const
+
+const isAsWished = ({ spec, status }: Pick<Told, 'spec' | 'status'>) =>
+  status.state === wishedState[spec.power]
+
+/** Whether what is told of it is of this very wish. */
+const hasReached = ({ status, generation }: Told) => status.reached >= generation
 
 export const machine = defineKind({
   name: 'machine',
@@ -49,13 +60,11 @@ export const machine = defineKind({
   verbs: machineVerbs,
   signals: machineSignals,
   looks: machineLooks,
-  isReady: ({ spec, status }) =>
-    spec.power === 'on'
-      ? status.state === 'running'
-      : spec.power === 'off'
-        ? status.state === 'stopped'
-        : status.state === 'paused',
-  hasFailed: ({ status }) => status.holds.find(({ code }) => code === 'machine/image-failed'),
+  isReady: (document) =>
+    isAsWished(document) && hasReached(document) && !document.status.holds.some(isUnderWay),
+  hasFailed: (document) =>
+    document.status.holds.find(({ code }) => code === 'machine/image-failed') ??
+    (hasReached(document) && !isAsWished(document) ? document.status.holds.find(waitsForPerson) : undefined),
 })
 
 export type MachineDocument = Document<MachineSpec, MachineStatus>

@@ -231,6 +231,8 @@ export const MachineStatus = z.strictObject({
     )
     .max(512)
     .default([]),
+  /** The newest generation of its wish of which its holds tell all that has not come true. */
+  reached: z.int().default(0),
   /** Fields whose new value waits for the next start. */
   restartRequired: z.array(z.string()).max(32).default([]),
   /** What the guest says of itself; null while it says nothing. */

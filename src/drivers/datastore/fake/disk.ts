@@ -109,6 +109,15 @@ export function chainIn(disk: FakeDisk, name: string, volume: string, node: stri
 export const fileIn = (name: string, volume: string, node: string, format: string) =>
   `/fake/${name}/volumes/${volume}/${node}.${format}`
 
+/** A running guest has made its disk larger in a file of a volume. */
+export function growFile({ volumes }: FakeDisk, file: string, sizeBytes: number): void {
+  const [, volume = '', node = ''] = /volumes\/([^/]+)\/([^/]+)\.\w+$/.exec(file) ?? []
+  const found = volumes.get(volume)
+  if (found === undefined) return
+  found.sizeBytes = Math.max(found.sizeBytes, sizeBytes)
+  found.sizes.set(node, found.sizeBytes)
+}
+
 /** What a disk shows in a block, looked at from one of its files. */
 export function shown(disk: FakeDisk, volume: string, node: string, block: number): number {
   for (const each of filesFrom(disk, volume, node).files) {
