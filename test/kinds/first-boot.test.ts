@@ -13,7 +13,7 @@ import {
   string,
   stringMatching,
 } from 'fast-check'
-import { cloudConfigOf, networkConfigOf } from '#drivers/seed/nocloud/config.ts'
+import { cloudConfigOf, identityConfig, networkConfigOf } from '#drivers/seed/nocloud/config.ts'
 import { configText } from '#drivers/seed/nocloud/user-data.ts'
 import { networkConfigFault, userDataFault } from '#engines/first-boot/validate.ts'
 import type { GuestSpec } from '#kinds/guest/schema.ts'
@@ -46,6 +46,10 @@ test("whatever the fields hold, cloud-init's own schema takes what is made of th
     }),
     { numRuns: 300 },
   )
+})
+
+test('and of what gives a clone an identity of its own', () => {
+  assert.equal(userDataFault(configText(identityConfig)), undefined)
 })
 
 test('and of any NICs', () => {

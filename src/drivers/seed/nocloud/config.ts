@@ -74,3 +74,22 @@ export const networkConfigOf = ({ nics }: GuestSpec): JsonObject => ({
     ]),
   ),
 })
+
+/**
+ * A disk that was another machine's has its machine-id, which cloud-init leaves alone; ssh keys and host name it renews by
+ * itself (cloudinit.readthedocs.io, `bootcmd`, `cloud-init-per`; /var/lib/cloud/data/previous-instance-id).
+ */
+export const identityConfig: JsonObject = {
+  bootcmd: [
+    [
+      ...['cloud-init-per', 'instance', 'decant-machine-id', 'sh', '-c'],
+      [
+        'before=$(cat /var/lib/cloud/data/previous-instance-id 2>/dev/null)',
+        'case "$before" in ""|NO_PREVIOUS_INSTANCE_ID) exit 0;; esac',
+        'command -v systemd-machine-id-setup >/dev/null || exit 0',
+        'rm -f /etc/machine-id /var/lib/dbus/machine-id',
+        'systemd-machine-id-setup',
+      ].join('\n'),
+    ],
+  ],
+}

@@ -3,9 +3,10 @@
 import type { JsonObject } from '#base/json.ts'
 import type { GuestSpec } from '#kinds/guest/schema.ts'
 import type { Seeds } from '../port.ts'
-import { cloudConfigOf, metaDataOf, networkConfigOf } from './config.ts'
+import { cloudConfigOf, identityConfig, metaDataOf, networkConfigOf } from './config.ts'
 import { isoOf } from './iso9660.ts'
-import { configText, userDataOf } from './user-data.ts'
+import { isMessage } from '#model/user-data.ts'
+import { userDataOf } from './user-data.ts'
 
 export const noCloudSeeds: Seeds = {
   name: 'nocloud',
@@ -16,10 +17,14 @@ export const noCloudSeeds: Seeds = {
       file('meta-data', json(metaDataOf(spec))),
       file('user-data', userDataOf(firstBoot.userData, cloudConfigOf(firstBoot))),
       file('network-config', firstBoot.networkConfig ?? json(networkConfigOf(spec))),
-      file('vendor-data', firstBoot.vendorData ?? configText({})),
+      file('vendor-data', vendorDataOf(firstBoot.vendorData)),
     ])
   },
 }
+
+/** Beside a message of parts nothing can be put. */
+const vendorDataOf = (own: string | null) =>
+  own !== null && isMessage(own) ? own : userDataOf(own, identityConfig)
 
 const file = (name: string, text: string) => ({ name, bytes: Buffer.from(text, 'utf8') })
 const json = (value: JsonObject) => `${JSON.stringify(value, null, 2)}\n`
