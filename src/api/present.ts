@@ -51,8 +51,10 @@ export function withMessage(value: unknown, language: Language): unknown {
   return message === undefined ? value : { ...value, message }
 }
 
-/** A step of a plan with its sentence. */
-export function withSentence(step: JsonObject, language: Language): JsonObject {
+/** A step of a plan with its sentence. What it makes may hold secrets: the body of a machine has those of its wish. */
+export function withSentence(planned: JsonObject, language: Language): JsonObject {
+  const { spec } = planned
+  const step = isObject(spec) ? { ...planned, spec: concealed(kindNamed('guest')?.secrets, spec) } : planned
   const sentence = Object.hasOwn(steps, String(step.code)) ? steps[step.code as StepCode] : undefined
   return sentence === undefined
     ? step

@@ -51,19 +51,23 @@ export const outboxed = (record: AuditRecord): Change => ({
 
 /** Which fields of the wish changed, from what to what. */
 export function changesText(before: Document | undefined, after: Document | null): string {
-  const secrets = kindNamed((after ?? before)?.kind ?? '')?.secrets
-  const wishOf = (document: Document | null | undefined, former?: Document) =>
-    document === null || document === undefined
-      ? {}
-      : {
-          spec: concealed(secrets, document.spec, former?.spec),
-          labels: document.labels,
-          description: document.description,
-          isProtected: document.isProtected,
-        }
-  if (after === null || before === undefined) return JSON.stringify(wishOf(after ?? before))
-  return JSON.stringify(differences(wishOf(before), wishOf(after, before)))
+  if (after === null || before === undefined) return JSON.stringify(shownWish(after ?? before))
+  return JSON.stringify(changesBetween(before, after))
 }
+
+/** The fields in which two wishes differ, with marks for secrets; nothing stands for what is not there. */
+export const changesBetween = (before: Document | undefined, after: Document | undefined) =>
+  differences(shownWish(before), shownWish(after, before))
+
+const shownWish = (document: Document | undefined, former?: Document) =>
+  document === undefined
+    ? {}
+    : {
+        spec: concealed(kindNamed(document.kind)?.secrets, document.spec, former?.spec),
+        labels: document.labels,
+        description: document.description,
+        isProtected: document.isProtected,
+      }
 
 const minuteMs = 60_000
 

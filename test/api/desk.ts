@@ -80,7 +80,7 @@ export async function bench({
     figures: fakes.figures ?? noFigures,
     ask: fakes.ask ?? (async () => new Uint8Array([1, 2, 3])),
     open: fakes.open ?? (async () => Promise.reject(new Error('nothing opens here'))),
-    rehearse: (_before, after) => ({ steps: [{ do: 'store' }], holds: [], predicted: after }),
+    rehearse: (_before, after) => ({ steps: stepsTo(after), holds: [], predicted: after }),
     act: async (signal) => ({ acted: signal }),
     audited: () => {},
   }
@@ -109,6 +109,12 @@ export async function bench({
     },
   }
 }
+
+/** As the planner of machines has them: the body that comes carries the wish. */
+const stepsTo = ({ kind, spec }: Document): JsonObject[] =>
+  kind === 'machine' && at(spec, 'firstBoot') !== null
+    ? [{ do: 'create-guest', spec: { firstBoot: at(spec, 'firstBoot'), machineSpec: spec } as JsonObject }]
+    : [{ do: 'store' }]
 
 /** A store that takes its time, as a disk does. */
 export function slowly(store: Store): Store {

@@ -15,12 +15,19 @@ const call = async (on: Bench, method: string, url: string, wish?: object) => {
   return { status, text, body: JSON.parse(text) as unknown }
 }
 
+/** What would be done, which must be an answer indeed: a refusal shows nothing anyway. */
+const dry = async (on: Bench, method: string, url: string, wish?: object) => {
+  const answer = await call(on, method, `${url}?dryRun=plan`, wish)
+  assert.equal(answer.status, 200, answer.text)
+  return answer
+}
+
 const words = [
   'opensesame-1',
   'opensesame-2',
   'opensesame-3',
-  '#cloud-config\n{opensesame: 4}',
-  'opensesame-5',
+  '#cloud-config\nruncmd: [opensesame-4]',
+  '#!/bin/sh\necho opensesame-5',
 ]
 const firstBoot = {
   hostname: 'shown',
@@ -56,7 +63,12 @@ test('no answer, list, dry run, record or log shows one', () =>
     const answers = [
       await call(on, 'GET', '/api/v1/machines/web'),
       await call(on, 'GET', '/api/v1/machines'),
-      await call(on, 'PATCH', '/api/v1/machines/web?dryRun=true', { spec: { cpus: 2 } }),
+      await dry(on, 'PATCH', '/api/v1/machines/web', { spec: { cpus: 2, power: 'on' } }),
+      await dry(on, 'PATCH', '/api/v1/machines/web', { spec: { firstBoot: null } }),
+      await dry(on, 'PATCH', '/api/v1/machines/web', { spec: { firstBoot: { password: 'opensesame-7' } } }),
+      await dry(on, 'POST', '/api/v1/machines', { name: 'other', spec: { firstBoot } }),
+      await dry(on, 'POST', '/api/v1/machines', { name: 'other', spec: { cloneOf: { machine: 'web' } } }),
+      await dry(on, 'DELETE', '/api/v1/machines/web'),
       await call(on, 'PATCH', '/api/v1/machines/web', { spec: { firstBoot: { password: 'opensesame-6' } } }),
       await call(on, 'POST', '/api/v1/machines', { name: 'clone', spec: { firstBoot, cpus: 0 } }),
       await call(on, 'GET', '/api/v1/audit'),
