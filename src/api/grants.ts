@@ -1,10 +1,10 @@
 /** Nobody grants more than they hold: not by a user's roles, not by a token's scope. */
 
-import { at, same } from '#base/json.ts'
 import { holdsRole, wholePool, type Binding, type Principal } from '#model/access.ts'
 import type { Document } from '#model/document.ts'
 import { fieldProblem } from '#engines/admission/fields.ts'
 import { bindingsIn } from './identity.ts'
+import { checkReach } from './reach.ts'
 import type { Desk } from '#program/desk.ts'
 
 const granting = new Set(['user', 'token'])
@@ -25,24 +25,6 @@ export function checkGrants(desk: Desk, principal: Principal, before: Document |
     const isOld = had.some(({ project, role }) => project === binding.project && role === binding.role)
     if (!isOld && !holds(principal, binding)) throw fieldProblem('spec.bindings', 'more')
   }
-}
-
-/** What reaches into a host: its folders and its devices. */
-const reaching = ['shares', 'hostDevices'] as const
-
-/** Only who looks after the whole pool hands out what is the host's; what stood there before may stay (I-43). */
-function checkReach(principal: Principal, before: Document | undefined, after: Document) {
-  if (after.kind !== 'machine' || holdsRole(principal, 'admin', null)) return
-  for (const field of reaching) {
-    const [had, has] = [listAt(before?.spec, field), listAt(after.spec, field)]
-    const isNew = has.some((one) => !had.some((other) => same(one, other)))
-    if (isNew) throw fieldProblem(`spec.${field}`, 'pool')
-  }
-}
-
-const listAt = (value: unknown, path: string): readonly unknown[] => {
-  const list = at(value, path)
-  return Array.isArray(list) ? list : []
 }
 
 function whole(desk: Desk, { kind, spec }: Document): readonly Binding[] {
