@@ -98,17 +98,19 @@ const isPool = (kind: string) => ['project', 'host', 'datastore', 'user', 'token
 /** Calls a route in earnest, on a subject of its own. */
 async function attempt(route: Route, token: string | null): Promise<Got> {
   const name = await subject(route)
+  const inGuest = route.action.startsWith('machine.file-') ? '&path=/tmp/a' : ''
   const query =
     route.kind !== undefined && !isPool(route.kind)
       ? '?project=p'
       : route.path.endsWith('/audit')
         ? '?project=p'
         : ''
-  const url = route.path.replace(/:\w+/, name) + query
+  const url = route.path.replace(/:\w+/, name) + query + inGuest
   const fresh = `fresh-${count}`
   const spec = specs[route.kind ?? ''] ?? {}
   const bodies: Record<string, unknown> = {
     'machine.send-key': { keys: ['a'] },
+    'machine.exec': { argv: ['true'] },
     'link.create': { user: 'admin' },
     'session.create': { link: 'x' },
     bulk: { items: [] },

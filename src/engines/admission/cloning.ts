@@ -3,6 +3,7 @@
 import { isObject } from '#base/json.ts'
 import type { Document } from '#model/document.ts'
 import { resolve } from '#model/reference.ts'
+import { FirstBoot } from '#kinds/machine/first-boot.ts'
 import type { MachineSpec } from '#kinds/machine/schema.ts'
 import type { SnapshotDocument } from '#kinds/snapshot/schema.ts'
 import type { VolumeDocument } from '#kinds/volume/schema.ts'
@@ -44,8 +45,8 @@ function ownWish(
     // The host's devices and folders are given by an administrator to one machine.
     hostDevices: [],
     shares: [],
-    // A seed of its own, or it would come up as its source.
-    firstBoot: spec.firstBoot === null ? null : { ...spec.firstBoot, hostname: null },
+    // A seed of its own, also where its source has none, or it would come up as its source.
+    firstBoot: { ...(spec.firstBoot ?? FirstBoot.parse({})), hostname: null },
   }
 }
 

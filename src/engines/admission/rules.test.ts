@@ -224,6 +224,9 @@ test('a clone is what its source is, but for what is one machine only', () => {
   })
   const clone = specOf(make('machine', 'c', { cloneOf: { machine: 'm' }, memoryMib: 512 }))
   deepEqual([clone.image, clone.cpus, clone.memoryMib, clone.power, clone.boot], ['debian', 3, 512, 'on', 1])
+  // It is told who it is, also where its source never was.
+  deepEqual([specOf(source).firstBoot, clone.firstBoot?.hostname], [null, null])
+  ok(clone.firstBoot !== null)
   deepEqual(
     clone.disks.map(({ name, volume, sizeMib, datastore, bus }) => [name, volume, sizeMib, datastore, bus]),
     [

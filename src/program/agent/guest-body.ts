@@ -113,11 +113,14 @@ async function memoryOf(ports: AgentPorts, spec: GuestSpec): Promise<string> {
 }
 
 /**
- * A uuid that is another for each identity, and for each return to a kept memory: the guest then draws new
- * randomness. Else it stays, over every boot.
+ * A uuid that is another for each identity, and for each return to a snapshot, with its memory or without: the guest
+ * then draws new randomness. Else it stays, over every boot, as Microsoft's "Virtual Machine Generation ID" asks: a
+ * Windows domain controller takes another one for a restore.
  */
-export function generationOf({ instance, machine, memoryOf }: GuestSpec): string {
+export function generationOf({ instance, machine, memoryOf, machineSpec }: GuestSpec): string {
+  const { revert } = machineSpec
   const what = ['decant', instance === '' ? machine : instance, memoryOf?.snapshot, memoryOf?.boot]
+  if (isObject(revert)) what.push(String(revert.at))
   const hex = createHash('sha256').update(JSON.stringify(what)).digest('hex')
   // RFC 9562, version 8: bits of our own making.
   return [
