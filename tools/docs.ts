@@ -66,7 +66,9 @@ const fieldAt = (text: string) => {
 
 /** Reads what was wished as `create`, `edit` and `run` do; problem or text where it is not acceptable. */
 function wishFault(kind: Kind, args: Arguments, isWhole: boolean): string | undefined {
-  const spec = specFrom({}, args, fieldFlagsOf(kind), { language: 'en', nowMs: 0 })
+  // A paper's files are not here to be read.
+  const flags = fieldFlagsOf(kind).filter(({ isFile }) => isFile !== true)
+  const spec = specFrom({}, args, flags, { language: 'en', nowMs: 0 })
   const parsed = isWhole ? kind.spec.safeParse(spec) : undefined
   return parsed?.error?.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ')
 }
