@@ -186,3 +186,24 @@ test('what the table of changes calls live comes live, and what it puts off is h
     { seed: 11, numRuns: 1_000 },
   )
 })
+
+test('what came live goes live again, and the table says so of the guest as it runs by then', () => {
+  const ofParts = (wish: GuestSpec) => {
+    const { disks, nics, cdroms } = begun
+    return { ...wish, disks, nics, cdroms, machineType: 'q35' as const, shape: begun.shape }
+  }
+  const begun = fc.sample(aWish, { seed: 5, numRuns: 1 })[0] ?? assert.fail('a wish')
+  fc.assert(
+    fc.property(aWish, aWish, aWish, (one, two, three) => {
+      const [first, second, third] = [ofParts(one), ofParts(two), ofParts(three)]
+      const middle = settled(second, begunWith(first))
+      if (middle.holds.length > 0) return
+      const { running } = middle.seen
+      const told = { ...(running ?? assert.fail('it runs')), memoryMinMib: first.memoryMib }
+      const { holds } = settled(third, middle.seen)
+      const fields = holds.find(({ code }) => code === 'guest/restart-required')?.facts.fields ?? ''
+      assert.equal(fields, waitingOf(changesOf(second, third, told)).toSorted().join(', '))
+    }),
+    { seed: 12, numRuns: 1_000 },
+  )
+})
