@@ -47,7 +47,7 @@ export function custodyReconciler(
     hands: ({ document, revision }) => ({
       'make-key': async () => {
         const source = sourceOf(replica, document as never)
-        const made = on.keys.made(document.id, source?.volume ?? null)
+        const made = on.keys.made(document.id, beneath(document, source, replica))
         // Its host is told of the key as of any other change of the wish.
         const { generation } = document
         if (made.length > 0)
@@ -64,6 +64,16 @@ export function custodyReconciler(
       await edited(replica, document, (now) => ({ ...now, status: { ...(now.status as object), holds } }))
     },
   }
+}
+
+/**
+ * The volume whose keys this one needs as well. What a snapshot's layers are its host says: it is not believed about what
+ * lies elsewhere or is another project's, or it could have any volume's key sent to itself (I-45).
+ */
+function beneath(document: Kept, source: ReturnType<typeof sourceOf>, replica: Replica): string | null {
+  const volume = source === undefined ? undefined : replica.get('volume', source.volume)?.document
+  const isTheirs = volume?.host === source?.host && volume?.project === document.project
+  return volume !== undefined && isTheirs ? volume.id : null
 }
 
 function observe(kind: 'volume' | 'image', document: Kept, on: CustodyLoop): CustodyObserved {

@@ -16,20 +16,26 @@ import { created, documentOf, edited } from './documents.ts'
 import type { Hosts } from './hosts.ts'
 import type { Chronicle } from './chronicle.ts'
 import type { VolumeKeys } from './volume-keys.ts'
-import { strayFrom } from './strays.ts'
+import { eventFacts, strayFrom } from './strays.ts'
 
 /** What making a document takes: a new id, and the time. */
 type Making = () => { readonly newId: () => string; readonly nowMs: number; readonly keys: VolumeKeys }
 
 type Report = Extract<Up, { say: 'report' }>
 
+/** A host has room for fewer guests, each with a few disks. */
+const straysPerHost = 4096
+/** The keys of a volume and of all layers beneath it take 100 characters each. */
+const sealedChars = 65_536
+
 export class Reports {
   readonly #replica: Replica
   readonly #hosts: Hosts
   readonly #chronicle: Chronicle
   readonly #making: Making
+  /** Keys of strays, sealed, as their agents keep them. */
+  readonly #sealed = new Map<string, string>()
   /** Documents that agents hold and the store does not know, by host and id (I-22). */
-  readonly #sealed = new Map<string, unknown>()
   readonly #strays = new Map<string, Map<string, Document>>()
 
   constructor(replica: Replica, hosts: Hosts, chronicle: Chronicle, making: Making) {
@@ -58,6 +64,7 @@ export class Reports {
       await this.#adoptOne(document).then(
         (name) => {
           strays.delete(document.id)
+          this.#sealed.delete(document.id)
           if (document.kind === 'guest') names.push(name)
         },
         (why: unknown) => refusals.push(why),
@@ -93,8 +100,7 @@ export class Reports {
     }
     const stray = strayFrom(host, report)
     if (stray === undefined) return
-    if (isObject(report.document) && kind === 'volume') this.#sealed.set(id, report.document.sealed)
-    this.#keepStray(host, stray)
+    this.#keepStray(host, stray, isObject(report.document) ? report.document.sealed : undefined)
     await this.#showStrays(host)
   }
 
@@ -109,24 +115,26 @@ export class Reports {
     }))
   }
 
-  #event(host: string, { kind, objectId, type, facts }: Extract<Up, { say: 'event' }>) {
-    const document = this.#replica.get(kind, objectId)?.document
-    if (document === undefined) return
-    const plain = Object.fromEntries(
-      Object.entries(isObject(facts) ? facts : {}).filter(([, value]) => typeof value !== 'object'),
-    ) as Record<string, string>
+  #event(host: string, event: Extract<Up, { say: 'event' }>) {
+    const { kind, type } = event
+    const document = this.#replica.get(kind, event.objectId)?.document
+    const facts = document === undefined ? undefined : eventFacts(host, document, event)
+    if (document === undefined || facts === undefined) return
     this.#chronicle.note(
       document,
       type,
-      { ...plain, host },
+      { ...facts, host },
       `${kind} ${document.name}: ${type.split('.').at(-1) ?? type}`,
     )
   }
 
-  #keepStray(host: string, document: Document) {
+  #keepStray(host: string, document: Document, sealed: unknown) {
     const strays = this.#strays.get(host) ?? new Map<string, Document>()
     this.#strays.set(host, strays)
-    if (strays.size < 4096) strays.set(document.id, document)
+    if (strays.size >= straysPerHost && !strays.has(document.id)) return
+    strays.set(document.id, document)
+    if (document.kind === 'volume' && typeof sealed === 'string' && sealed.length <= sealedChars)
+      this.#sealed.set(document.id, sealed)
   }
 
   async #showStrays(host: string) {

@@ -4,9 +4,12 @@
  */
 
 import { z } from 'zod'
+import { isObject } from '#base/json.ts'
+import { inert } from '#base/text.ts'
 import { Description, Labels, Name, type Document } from '#model/document.ts'
 import { lifted } from '#model/history.ts'
 import type { Kind } from '#model/kind.ts'
+import type { Facts } from '#model/sentence.ts'
 import { histories } from '#kinds/histories.ts'
 import { kindNamed } from '#kinds/registry.ts'
 import type { Up } from '#drivers/link/port.ts'
@@ -44,6 +47,29 @@ function raised(kind: Kind, document: unknown): unknown {
   if (!old.success || old.data.version > kind.version) return undefined
   const result = lifted(old.data as unknown as Document, kind.version, histories[kind.name] ?? {})
   return result.is === 'newer' ? undefined : result.document
+}
+
+const eventFactsAtMost = 16
+const eventFactChars = 400
+
+/**
+ * The facts of an event, made small and inert; nothing when it is about what does not stand on this host: a host puts no
+ * words into the history of others (I-42).
+ */
+export function eventFacts(
+  host: string,
+  { kind, host: own }: Pick<Document, 'kind' | 'host'>,
+  { type, facts }: Extract<Up, { say: 'event' }>,
+): Facts | undefined {
+  const isAnybodys = kind === 'datastore' && own === null
+  const isOwn = (own === host || isAnybodys) && carried.has(kind)
+  if (!isOwn || !type.startsWith(`${kind}.`) || !/^[a-z.-]{3,64}$/.test(type)) return undefined
+  const plain = Object.entries(isObject(facts) ? facts : {}).flatMap(([name, value]) => {
+    const isPlain = typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+    if (!isPlain || !/^[A-Za-z]{1,32}$/.test(name)) return []
+    return [[name, typeof value === 'string' ? inert(value).slice(0, eventFactChars) : value] as const]
+  })
+  return Object.fromEntries(plain.slice(0, eventFactsAtMost))
 }
 
 /** The document of a report as an adoption may take it; nothing when it is not one of this host's own. */
