@@ -2,6 +2,7 @@
 
 import { deepEqual, equal } from 'node:assert/strict'
 import { test } from 'node:test'
+import { at } from '#base/json.ts'
 import { vaultWith } from '#drivers/vault/file/vault.ts'
 import type { Document } from '#model/document.ts'
 import { eventFacts } from '#program/controller/strays.ts'
@@ -13,7 +14,7 @@ test('I-45 a host that names another’s volume in its snapshot is not sent that
   const { replica, store } = controller.desk
   const keysOf = async (volume: Document) => {
     await until(controller, volume, () => replica.get('volume-key', volume.id) !== undefined)
-    const sealed = (replica.get('volume-key', volume.id)?.document.spec as { sealed: string }).sealed
+    const sealed = String(at(replica.get('volume-key', volume.id), 'document.spec.sealed'))
     return Object.keys(JSON.parse(vaultWith(new Uint8Array(32)).open(sealed, `volume/${volume.id}`) ?? ''))
   }
   // Nobody is on these hosts: what they said stands as it was said.
