@@ -56,6 +56,16 @@ test('one that hangs, one that floods and one that is silent keep nobody waiting
   await end()
 })
 
+test('I-46 however many hang, those behind them are asked in their turn', async () => {
+  const hanging = Array.from({ length: 40 }, (_, at) => `h${at}`)
+  const { clock, insides, end } = await asked([...hanging, 'behind'], async (world) => {
+    for (const name of hanging) world.moods.set(name, 'hangs')
+  })
+  await clock.sleep(120_000)
+  assert.equal(insides.of('behind')?.isAnswering, true)
+  await end()
+})
+
 test('I-38: file systems that are found frozen are thawed first', async () => {
   const { clock, world, insides, end } = await asked(['a'], async (_, driver) => {
     await driver.agent.freeze('a', never)

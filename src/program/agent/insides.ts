@@ -74,9 +74,11 @@ export class Insides {
 
   #ask(signal: AbortSignal) {
     const nowMs = this.#ports.clock.monotonic()
-    for (const [guest, entry] of this.#entries) {
+    if (this.#asked >= atOnce) return
+    const due = [...this.#entries].filter(([, { isAsked, dueAtMs }]) => !isAsked && dueAtMs <= nowMs)
+    // Who has waited longest is first: those that hang come back soon, and would keep the others out (I-46).
+    for (const [guest, entry] of due.toSorted(([, a], [, b]) => a.dueAtMs - b.dueAtMs)) {
       if (this.#asked >= atOnce || signal.aborted) return
-      if (entry.isAsked || entry.dueAtMs > nowMs) continue
       entry.isAsked = true
       this.#asked += 1
       void this.#look(guest, entry, signal).finally(() => {
