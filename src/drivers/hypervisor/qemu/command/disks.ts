@@ -129,7 +129,11 @@ export const seed = (start: Start): Part =>
     : [
         '-blockdev',
         json(mediumNode('seed', 'seed.iso')),
-        ...virtio(start, 'virtio-blk', place(0x15), { id: 'seed', drive: 'seed', serial: 'seed' }),
+        ...virtio(start, 'virtio-blk', keptPlace(start.body, 'seed') ?? place(0x15), {
+          id: 'seed',
+          drive: 'seed',
+          serial: 'seed',
+        }),
       ]
 
 /** Who is asked to boot before whom. Given by id: the index, or nothing for what is not booted from. */

@@ -13,7 +13,12 @@ const Layout = z.object({
   ports: z.array(z.object({ id: Name, chassis: z.int().min(0).max(255), address: DeviceFunction })).max(64),
   places: z.record(
     Name,
-    z.object({ bus: Name, address: DeviceFunction.optional(), scsiId: z.int().min(0).max(255).optional() }),
+    z.object({
+      bus: Name,
+      address: DeviceFunction.optional(),
+      scsiId: z.int().min(0).max(255).optional(),
+      queues: z.int().min(1).max(1024).optional(),
+    }),
   ),
 })
 export type Layout = z.output<typeof Layout>
@@ -33,10 +38,13 @@ export const keptPorts = (layout: Layout): Part =>
 export function keptPlace(body: Pick<Body, 'kept'>, id: string): JsonObject | undefined {
   const found = layoutOf(body)?.places[id]
   if (found === undefined) return undefined
-  const { bus, address, scsiId } = found
+  const { bus, address, scsiId, queues } = found
+  // QEMU makes one for each processor of the start, and the guest was told how many.
+  const name = id === 'scsi' ? 'num_queues' : 'num-queues'
   return {
     bus,
     ...(address === undefined ? {} : { addr: addressText(address) }),
     ...(scsiId === undefined ? {} : { 'scsi-id': scsiId }),
+    ...(queues === undefined ? {} : { [name]: queues }),
   }
 }

@@ -8,6 +8,12 @@ import type { Qmp } from '../qmp/client.ts'
 const moving =
   /^(virtio-blk-pci|nvme|scsi-hd|virtio-scsi-pci|qemu-xhci|virtio-net-pci|e1000e?|rtl8139|vmxnet3)$/
 
+/** What the number of queues is called, where it follows that of the processors. */
+const queues: Readonly<Record<string, string>> = {
+  'virtio-blk-pci': 'num-queues',
+  'virtio-scsi-pci': 'num_queues',
+}
+
 export async function askLayout(qmp: Qmp): Promise<Layout> {
   const parts = await findParts(qmp)
   const ports = await Promise.all(
@@ -29,6 +35,7 @@ export async function askLayout(qmp: Qmp): Promise<Layout> {
     places[name] = {
       bus,
       ...(bus === 'pcie.0' ? { address: Number(await asked(qmp, name, 'addr')) } : {}),
+      ...(type in queues ? { queues: Number(await asked(qmp, name, queues[type] ?? '')) } : {}),
       ...(type === 'scsi-hd' ? { scsiId: Number(await asked(qmp, name, 'scsi-id')) } : {}),
     }
   }
