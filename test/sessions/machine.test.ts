@@ -90,3 +90,29 @@ test('a clone is made of a machine, and a plan says what it takes', async (t) =>
   assert.match((await decant('machine clone web')).err, /NEW is missing/)
   assert.match((await decant('machine clone nothing copy2')).err, /nothing/)
 })
+
+test('what is shown of a machine is what is not as usual, a line for each part; every field on request', async (t) => {
+  const { decant } = await sessionFor(t)
+  await decant(
+    'machine create web --disk 2GiB --disk size=64MiB,name=data,cache=none,read-only --watchdog reset --memory 1GiB',
+  )
+  const { out } = await decant('machine show web')
+  const wish = out.slice(out.indexOf('Wish'), out.indexOf('\n\n', out.indexOf('Wish')))
+  assert.equal(
+    wish,
+    [
+      'Wish',
+      '  CPUs       1',
+      '  Memory     1 GiB',
+      '  Disks      disk0  2 GiB  virtio',
+      '             data  64 MiB  virtio  cache none, read-only',
+      '  NICs       net0  default  virtio',
+      '  Watchdog   reset',
+      '  every field: --all',
+    ].join('\n'),
+  )
+  assert.match((await decant('machine show web --language ko')).out, /디스크\s+disk0 {2}2 GiB/)
+  const all = (await decant('machine show web --all')).out
+  assert.match(all, /Boot order/)
+  assert.doesNotMatch(all, /every field/)
+})

@@ -6,6 +6,7 @@ import type { Context } from '../command.ts'
 import { ageText, nothing, valueText } from '../describe.ts'
 import type { Entry } from '../table.ts'
 import { oneLine } from '../width.ts'
+import { insideEntries } from './machine-sheet.ts'
 
 const webPorts = new Set([80, 8080, 3000, 8000])
 
@@ -46,6 +47,7 @@ function machinePortrait(thing: Thing, context: Context): Entry[] {
     [paper.text('attach'), isLive ? `decant console ${oneLine(thing.name)}${oneLine(project)}` : nothing],
     [paper.text('proof'), said === undefined ? nothing : paper.text('proof-line', said)],
     [paper.text('restart-required'), valueText(status.restartRequired, undefined, paper, nowMs)],
+    ...insideEntries(thing, context),
     [ko ? '부팅 디스크' : 'Boot disk', valueText(status.bootVolume, undefined, paper, nowMs)],
   ]
   return entries.filter(([, value]) => value !== nothing)

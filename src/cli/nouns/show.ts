@@ -4,11 +4,12 @@ import { isObject, type JsonObject } from '#base/json.ts'
 import type { Kind } from '#model/kind.ts'
 import { holdsFrom, type Thing } from '#client/answers.ts'
 import type { Arguments } from '../arguments.ts'
-import type { Context } from '../command.ts'
+import type { Context, Flag } from '../command.ts'
 import { holdText, nothing, stateColour, titleOf, unitOf, valueText } from '../describe.ts'
 import { schemaOf } from '../schema.ts'
 import { sheetLines, type Entry } from '../table.ts'
 import { oneLine } from '../width.ts'
+import { machineWish } from './machine-sheet.ts'
 import { forEach, giveBack, namesOf, type Action } from './noun.ts'
 import { portraits } from './portraits.ts'
 import { pictured, topologyFrom, topologyLines } from './topology.ts'
@@ -38,6 +39,9 @@ function linesOf(name: string, value: unknown, { paper, world }: Context): strin
   return Array.isArray(value) && value.some(isObject) ? value.map(text).join('\n') || nothing : text(value)
 }
 
+/** Wishes that are too long to be read whole. */
+const gists: Readonly<Record<string, typeof machineWish>> = { machine: machineWish }
+
 function wishEntries(kind: Kind, thing: Thing, context: Context): Entry[] {
   const fields = schemaOf(kind.spec).properties ?? {}
   return Object.entries(thing.spec)
@@ -63,8 +67,15 @@ function whyLines(thing: Thing, context: Context): string[] {
   return [...new Set([...holds, ...conditions])]
 }
 
+const wishLines = (kind: Kind, thing: Thing, context: Context, isWhole: boolean): string[] => {
+  const gist = isWhole ? undefined : gists[kind.name]
+  if (gist === undefined) return sheetLines(wishEntries(kind, thing, context), '  ')
+  const lines = sheetLines(gist(thing, schemaOf(kind.spec), context), '  ')
+  return [...lines, `  ${context.paper.paint('dim', context.paper.text('all-fields'))}`]
+}
+
 /** The sheet of one object. */
-export function sheetOf(kind: Kind, thing: Thing, context: Context): string[] {
+export function sheetOf(kind: Kind, thing: Thing, context: Context, isWhole = false): string[] {
   const { paper } = context
   const state = oneLine(String(thing.status.state ?? thing.status.phase ?? ''))
   const colour = stateColour(state)
@@ -87,7 +98,7 @@ export function sheetOf(kind: Kind, thing: Thing, context: Context): string[] {
         ? topologyLines(thing.topology as JsonObject, context)
         : [],
     ),
-    ...section(paper.text('wish'), sheetLines(wishEntries(kind, thing, context), '  ')),
+    ...section(paper.text('wish'), wishLines(kind, thing, context, isWhole)),
     '',
     ...sheetLines(headEntries(kind, thing, context)),
   ]
@@ -105,15 +116,18 @@ async function show(kind: Kind, args: Arguments, context: Context): Promise<numb
   await giveBack(context, things, names.length > 1)
   if (options.format !== 'table') return 0
   for (const [at, thing] of things.entries()) {
-    for (const line of [...(at > 0 ? [''] : []), ...sheetOf(kind, thing, context)]) paper.line(line)
+    for (const line of [...(at > 0 ? [''] : []), ...sheetOf(kind, thing, context, args.has('all'))])
+      paper.line(line)
   }
   return 0
 }
+
+const allFlag: Flag = { name: 'all', summary: 'Every field of the wish, also those that are as usual' }
 
 export const showAction = (kind: Kind): Action => ({
   name: 'show',
   summary: 'Show everything about it, and why it is not doing more',
   operands: 'NAME…',
-  flags: () => [],
+  flags: () => (Object.hasOwn(gists, kind.name) ? [allFlag] : []),
   run: (args, context) => show(kind, args, context),
 })
