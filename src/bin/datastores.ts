@@ -5,6 +5,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Apart } from '#drivers/datastore/apart/apart.ts'
 import { openDirectory } from '#drivers/datastore/directory/directory.ts'
+import { openThin } from '#drivers/datastore/lvm-thin/thin.ts'
 import { mountExport, unmountExport } from '#drivers/datastore/nfs/mount.ts'
 import type { DatastoreDoor, DatastoreOrder, OpenDatastore } from '#drivers/datastore/port-opening.ts'
 import type { Datastore } from '#drivers/datastore/port.ts'
@@ -34,7 +35,7 @@ export type ApartOrder = {
 const isRoot = () => process.getuid?.() === 0
 
 export function datastoreDoor(options: DoorOptions): DatastoreDoor {
-  const opener = { directory: openFolder, nfs: openNfs, 'lvm-thin': openThin }
+  const opener = { directory: openFolder, nfs: openNfs, 'lvm-thin': openPool }
   return {
     open: async (order) => {
       await mkdir(join(options.folder, 'datastores'), { recursive: true, mode: 0o711 })
@@ -110,7 +111,18 @@ function startApart(order: ApartOrder) {
   return child
 }
 
-async function openThin(_order: DatastoreOrder, _options: DoorOptions): Promise<Opened> {
+async function openPool({ id, name, source }: DatastoreOrder, options: DoorOptions): Promise<Opened> {
   if (!isRoot()) return reason('datastore/needs-root')
-  return reason('datastore/unusable', { why: 'not yet' })
+  const folder = join(options.folder, 'datastores', id)
+  await mkdir(folder, { recursive: true, mode: 0o711 })
+  const files = await openDirectory({ name, folder: join(folder, 'files') })
+  const opened = await openThin({ id, name, source, folder, files })
+  if ('code' in opened) return opened
+  return {
+    datastore: opened.datastore,
+    folder: null,
+    check: opened.check,
+    // Its volumes stay where they are: nothing is removed that nobody asked to remove.
+    close: async () => undefined,
+  }
 }

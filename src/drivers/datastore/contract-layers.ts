@@ -18,6 +18,8 @@ export type LayersRig = {
   keep(file: string): Promise<void>
   /** Whether files of this name are still there. */
   has(file: string): Promise<boolean>
+  /** Clones and reverts share blocks with their layers beneath all files: they stand on nothing. */
+  readonly clonesStandAlone?: boolean
   dispose(): Promise<void>
 }
 
@@ -194,7 +196,7 @@ function mergePromises(promise: Promised) {
     const [first = '', second = ''] = snapshots
     await rig.datastore.revert(volume, { snapshot: first, at: 1, ...plain }, never)
     await rig.datastore.dropLayer(volume, first)
-    assert.equal((await rig.datastore.observe(volume)).merge, null)
+    if (rig.clonesStandAlone !== true) assert.equal((await rig.datastore.observe(volume)).merge, null)
     assert.deepEqual(await shows(rig, volume, null), after([1]))
     await rig.datastore.dropLayer(volume, second)
     await mergeAll(rig.datastore, volume)
@@ -229,7 +231,7 @@ function clonePromises(promise: Promised) {
           after([1]).with(3, 8),
         )
         const files = [await datastore.open(clone, null)].flatMap((chain) => [chain, ...chain.backing])
-        assert.equal(files.length, isLinked ? 2 : 1)
+        assert.equal(files.length, isLinked && rig.clonesStandAlone !== true ? 2 : 1)
         await datastore.remove(clone, never)
         for (const { file } of files) assert.equal(await rig.has(file), false)
       },

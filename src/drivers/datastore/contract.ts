@@ -13,6 +13,8 @@ export type DatastoreRig = {
   reopen(): Promise<Datastore>
   /** Puts a disk of 1 MiB, with kernel and initrd, into a draft. */
   fill(draft: string): Promise<void>
+  /** Clones share blocks with what they began with, beneath all files: they are raw, and stand on nothing. */
+  readonly clonesStandAlone?: boolean
   dispose(): Promise<void>
 }
 
@@ -123,6 +125,7 @@ function clonePromises(promise: Promised) {
     assert.equal((await rig.datastore.observe(volume)).sizeBytes, mebibyte)
     const { disk } = await rig.datastore.imageFiles(image)
     const opened = await rig.datastore.open(volume, null)
+    if (rig.clonesStandAlone === true) return assert.deepEqual([opened.format, opened.backing], ['raw', []])
     assert.equal(opened.format, 'qcow2')
     assert.deepEqual(opened.backing, [{ file: disk, format: 'raw', key: null }])
   })
