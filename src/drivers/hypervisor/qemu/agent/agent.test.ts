@@ -128,6 +128,38 @@ test('a flood without an end is not kept and ends the talk', () => {
   )
 })
 
+test('I-46 one that never stops talking, asked or not, is not listened to', async () => {
+  const piece = Buffer.from('{"return": 0}\n'.repeat(1000))
+  for (const isAsked of [true, false]) {
+    const heard = { bytes: 0 }
+    const begin = (line: Socket) => {
+      const pour = () => {
+        if (line.destroyed) return
+        line.write(piece, () => (heard.bytes += piece.length))
+        setImmediate(pour)
+      }
+      pour()
+    }
+    await withAgent(
+      (_, line) => {
+        // Into the sync of the next question, or after the answer to this one.
+        if (isAsked) line.once('data', () => begin(line))
+        else begin(line)
+        return 'well'
+      },
+      async (talk) => {
+        for (let turn = 0; turn < 2; turn++) await talk.ask({ execute: 'guest-x' }).catch(() => {})
+        // Until it falls silent, or has been heard for too long.
+        for (let before = -1; heard.bytes !== before && heard.bytes < 2 ** 24;) {
+          before = heard.bytes
+          await new Promise((resolve) => setTimeout(resolve, 100))
+        }
+      },
+    )
+    assert.ok(heard.bytes < 2 ** 24, `${heard.bytes} bytes were taken`)
+  }
+})
+
 test('an agent that closes its channel is silent, and one that comes back is heard', async () => {
   let isFirst = true
   await withAgent(

@@ -7,8 +7,10 @@ import type { Overlong } from './conversation.ts'
 export type Line = { readonly message: Record<string, unknown> } | { readonly overlong: Overlong }
 type Next = Line | 'broken' | 'ended'
 
-/** More than this in one line is no answer any more but a flood. */
+/** More than this is no answer any more but a flood. */
 const floodBytes = 16 * limits.agentAnswerBytes
+/** A question has one answer, after perhaps a few late ones to others. */
+const mostLines = 64
 const tailBytes = 4096
 const lineEnd = 10
 const mark = 0xff
@@ -19,9 +21,16 @@ export class Answers {
   #tail = Buffer.alloc(0)
   #isMarkAwaited = false
   #isOver = false
+  /** What came since the last question. */
+  #heard = { bytes: 0, lines: 0 }
   #waiting: ((next: Next) => void) | undefined
   /** At most one: nobody asks twice without hearing the first answer. */
   #ready: Next | undefined
+
+  /** A question is put now: so much may be said to it. */
+  expect() {
+    this.#heard = { bytes: 0, lines: 0 }
+  }
 
   /** Throws away everything up to the mark that precedes the answer to a sync. */
   awaitMark() {
@@ -39,26 +48,36 @@ export class Answers {
     return new Promise((resolve) => (this.#waiting = resolve))
   }
 
-  push(bytes: Buffer) {
+  /** Whether more may come; else it talks without an end, and is not worth listening to (I-46). */
+  push(bytes: Buffer): boolean {
     let rest = bytes
+    this.#heard.bytes += bytes.length
+    if (this.#heard.bytes > floodBytes) return this.#drown()
     if (this.#isMarkAwaited) {
       const at = rest.lastIndexOf(mark)
-      if (at < 0) return
+      if (at < 0) return true
       this.#isMarkAwaited = false
       rest = rest.subarray(at + 1)
     }
     for (let end = rest.indexOf(lineEnd); end >= 0; end = rest.indexOf(lineEnd)) {
+      if (++this.#heard.lines > mostLines) return this.#drown()
       this.#keep(rest.subarray(0, end))
       this.#tell()
       rest = rest.subarray(end + 1)
     }
     this.#keep(rest)
-    if (this.#bytes > floodBytes) this.#give('broken')
+    return true
   }
 
   end() {
     this.#isOver = true
     this.#give('ended')
+  }
+
+  #drown(): boolean {
+    this.#clear()
+    this.#give('broken')
+    return false
   }
 
   #keep(bytes: Buffer) {

@@ -80,6 +80,7 @@ export class Conversation {
 
   async #converse(question: Question, timeoutMs: number) {
     const until = this.#clock.monotonic() + timeoutMs
+    this.#answers.expect()
     await this.#getInStep(until)
     this.#write(question)
     const line = await this.#next(until)
@@ -112,7 +113,9 @@ export class Conversation {
     const socket = await this.#connect().catch(() => {
       throw this.#silent()
     })
-    socket.on('data', (bytes: Buffer) => answers.push(bytes))
+    socket.on('data', (bytes: Buffer) => {
+      if (!answers.push(bytes)) socket.destroy()
+    })
     socket.on('error', () => undefined)
     socket.once('close', () => answers.end())
     this.#socket = socket
