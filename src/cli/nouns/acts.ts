@@ -40,11 +40,22 @@ async function agrees(noun: Named<Verb | Signal>, name: string, args: Arguments,
   return isAgreed(question, args, context)
 }
 
+/** Input of which there is one that must be said may follow the name: `machine revert web s1`. */
+const placedInputs: Readonly<Record<string, string>> = { revert: 'snapshot' }
+
+function placedOf({ name }: Named<Verb>, args: Arguments) {
+  const field = placedInputs[name]
+  if (field === undefined || args.one(field) !== undefined || args.operands.length !== 2) return undefined
+  const [object = '', value = ''] = args.operands
+  return { names: [object], input: { [field]: value } }
+}
+
 async function verb(noun: Named<Verb>, args: Arguments, context: Context): Promise<number> {
   const { kind, act } = noun
-  const names = namesOf(args, context)
+  const placed = placedOf(noun, args)
+  const names = placed?.names ?? namesOf(args, context)
   const client = await context.client()
-  const input = inputOf(act, args, context)
+  const input = { ...inputOf(act, args, context), ...placed?.input }
   const { paper, options } = context
   const things = await forEach(names, async (name) => {
     if (args.has('plan')) {
@@ -127,7 +138,7 @@ export const actActions = (kind: Kind): readonly Action[] => [
   ...Object.entries(kind.verbs).map(([name, act]): Action => ({
     name,
     summary: act.summary,
-    operands: 'NAME…',
+    operands: Object.hasOwn(placedInputs, name) ? 'NAME SNAPSHOT' : 'NAME…',
     flags: () => [
       ...inputFlags(act),
       waitFlag,

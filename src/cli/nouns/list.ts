@@ -56,7 +56,12 @@ function cellOf(thing: Thing, { path, as }: Column, context: Context): Cell {
 }
 
 /** Rows of the default table, the head first; the project is shown once there are several. */
-export function thingRows(kind: Kind, things: readonly Thing[], context: Context): Cell[][] {
+export function thingRows(
+  kind: Kind,
+  things: readonly Thing[],
+  context: Context,
+  labels?: readonly string[],
+): Cell[][] {
   const { paper, options } = context
   const hasProjects = new Set(things.map(({ project }) => project)).size > 1
   const head = (text: string): Cell => ({ text, paint: (text) => paper.paint('dim', text) })
@@ -65,8 +70,8 @@ export function thingRows(kind: Kind, things: readonly Thing[], context: Context
     ...(hasProjects ? [paper.text('project')] : []),
     ...kind.columns.map(({ title }) => title[options.language]),
   ]
-  const rows = things.map((thing) => [
-    { text: oneLine(thing.name), paint: (text: string) => paper.paint('bold', text) },
+  const rows = things.map((thing, at) => [
+    { text: labels?.[at] ?? oneLine(thing.name), paint: (text: string) => paper.paint('bold', text) },
     ...(hasProjects ? [{ text: oneLine(thing.project ?? '') }] : []),
     ...kind.columns.map((column) => cellOf(thing, column, context)),
   ])
@@ -78,6 +83,20 @@ function sayEmpty(kind: Kind, context: Context) {
   const isOurs = kind.access.write === 'system' || kind.name === 'host'
   const facts = { plural: kind.plural, command: `decant ${kind.name} create NAME` }
   paper.note(paper.text(isOurs ? 'list-empty-plain' : 'list-empty', facts))
+}
+
+/** Snapshots stand as a tree, unless another order is asked for. */
+async function rowsOf(kind: Kind, things: readonly Thing[], args: Arguments, context: Context) {
+  if (kind.name !== 'snapshot' || args.one('sort') !== undefined) return thingRows(kind, things, context)
+  const { asTree, standingOn } = await import('./snapshot-tree.ts')
+  const tree = asTree(things, await standingOn(things, context))
+  const labels = tree.map(({ label }) => label)
+  return thingRows(
+    kind,
+    tree.map(({ thing }) => thing),
+    context,
+    labels,
+  )
 }
 
 async function list(kind: Kind, args: Arguments, context: Context): Promise<number> {
@@ -94,7 +113,8 @@ async function list(kind: Kind, args: Arguments, context: Context): Promise<numb
   const { paper } = context
   if (context.options.format !== 'table') await paper.data(things)
   else if (things.length === 0) sayEmpty(kind, context)
-  else for (const line of tableLines(thingRows(kind, things, context), paper.columns)) paper.line(line)
+  else
+    for (const line of tableLines(await rowsOf(kind, things, args, context), paper.columns)) paper.line(line)
   return 0
 }
 

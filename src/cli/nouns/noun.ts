@@ -20,6 +20,7 @@ export type Action = {
     | 'SOURCE NEW'
     | 'SOURCE TARGET'
     | 'NAME FILE'
+    | 'NAME SNAPSHOT'
     | 'NAME -- COMMAND…'
   /** Worked out only when needed: reading a schema takes a few milliseconds. */
   flags(): readonly Flag[]

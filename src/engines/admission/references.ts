@@ -1,6 +1,6 @@
 /** Who names whom: an object may name only what is there for it, and goes only when nobody names it. */
 
-import { at, isObject } from '#base/json.ts'
+import { at, isObject, same } from '#base/json.ts'
 import type { Document } from '#model/document.ts'
 import type { Kind } from '#model/kind.ts'
 import { Problem } from '#model/problem.ts'
@@ -89,12 +89,16 @@ function uses(
   return false
 }
 
-/** A full clone needs its source until its disks are made. */
-const isDone = ({ kind, spec, status }: Document, { field }: Named) =>
-  kind === 'machine' &&
-  field.startsWith('spec.cloneOf.') &&
-  at(spec, 'cloneOf.clone') === 'full' &&
-  at(status, 'guest') !== null
+/**
+ * A clone needs its source until its disks are made. What a linked one stands on stays after that, hidden, until the last one
+ * is gone.
+ */
+function isDone({ kind, status }: Document, { field }: Named): boolean {
+  if (kind === 'volume') return field === 'spec.snapshot' && at(status, 'state') === 'ready'
+  if (kind !== 'machine' || !field.startsWith('spec.cloneOf.')) return false
+  const isWhole = at(status, 'state') === 'stopped' && same(at(status, 'holds'), [])
+  return at(status, 'guest') !== null || isWhole
+}
 
 const isBoundTo = ({ spec }: Document, project: string) => {
   const bindings = isObject(spec) && Array.isArray(spec.bindings) ? spec.bindings : []

@@ -13,7 +13,7 @@ export type Source =
   | { readonly is: 'step'; readonly step: MachineStep }
   | { readonly is: 'hold'; readonly hold: Hold }
 
-const ready: Source = { is: 'ready' }
+export const ready: Source = { is: 'ready' }
 
 /** What has to be before volumes can be made. */
 export function sourceOf({ cloneOf }: MachineSpec, { source, machine }: MachineObserved): Source {

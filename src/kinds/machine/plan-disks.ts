@@ -4,7 +4,7 @@ import { proceed, wait, type Hold, type Plan } from '#model/plan.ts'
 import type { VolumeDocument, VolumeSpec } from '#kinds/volume/schema.ts'
 import type { MachineObserved } from './observed.ts'
 import { bootDiskName, diskName, type Disk } from './parts.ts'
-import { sourceOf } from './plan-clone.ts'
+import { ready, sourceOf } from './plan-clone.ts'
 import type { MachineStep } from './plan-step.ts'
 import type { MachineSpec } from './schema.ts'
 
@@ -31,7 +31,7 @@ export function planDisks(
   if (missing !== undefined) {
     const held = missing.disk === bootDiskName ? imageHold(wish, seen) : undefined
     if (held !== undefined) return { steps: [], holds: [held] }
-    const source = sourceOf(wish, seen)
+    const source = isMadeSince(missing, seen) ? ready : sourceOf(wish, seen)
     if (source.is === 'step') return proceed(source.step)
     if (source.is === 'hold') return wait(source.hold.code, source.hold.facts)
     return proceed({ do: 'create-volume', host, name: missing.name, spec: missing.spec() })
@@ -42,6 +42,10 @@ export function planDisks(
   const spare = seen.spare.find((volume) => isFree(volume, seen))
   return spare === undefined ? undefined : proceed({ do: 'release-volume', volume: spare.id })
 }
+
+/** A disk that came to a clone whose source has gone by then; it starts with nothing of that. */
+const isMadeSince = ({ disk }: Made, { bootVolume, source }: MachineObserved) =>
+  disk !== bootDiskName && bootVolume !== null && source === null
 
 const isTooSmall = ({ volume, sizeMib }: Made) =>
   volume !== null && sizeMib !== undefined && sizeMib > (volume.spec.sizeMib ?? 0)

@@ -100,9 +100,15 @@ export const machineVerbs: Readonly<Record<string, Verb<MachineSpec, MachineStat
       // What runs is begun anew; what is off stays off.
       boot: spec.power === 'off' ? spec.boot : Math.max(spec.boot, status.guest?.boot ?? 0) + 1,
     }),
-    done: ({ spec, status }) => status.revertedAt >= (spec.revert?.at ?? 0),
+    done: ({ spec, status }) =>
+      status.revertedAt >= (spec.revert?.at ?? 0) &&
+      (spec.power === 'off'
+        ? status.state === 'stopped' || status.state === 'crashed'
+        : status.state === shown[spec.power] && (status.guest?.boot ?? 0) >= spec.boot),
   },
 }
+
+const shown = { on: 'running', paused: 'paused' } as const
 
 /** Nothing inside answers while its virtual CPUs stand still. */
 const whileRunning = ({ status }: { readonly status: MachineStatus }) =>
