@@ -6,6 +6,7 @@
  */
 
 import { BlockList, isIP } from 'node:net'
+import { networkInterfaces } from 'node:os'
 
 const inner = new BlockList()
 const nowhere = new BlockList()
@@ -25,6 +26,8 @@ const v6: readonly (readonly [string, number])[] = [
   ['fc00::', 7],
   ['fe80::', 10],
   ['fec0::', 10],
+  // A translation that a site has for itself (RFC 8215): where the address within it stands, only the site knows.
+  ['64:ff9b:1::', 48],
 ]
 /** No server is ever there, whatever is allowed: unspecified, multicast, broadcast, reserved, documentation. */
 const never4: readonly (readonly [string, number])[] = [
@@ -79,12 +82,35 @@ function wordsOf(address: string): number[] | undefined {
   return [...before, ...Array.from({ length: 8 - before.length - after.length }, () => 0), ...after]
 }
 
+/** What this host's interfaces are on, whatever the addresses look like: services there may trust their neighbours. */
+export function ownNetworks(
+  interfaces: ReturnType<typeof networkInterfaces> = networkInterfaces(),
+): BlockList {
+  const own = new BlockList()
+  for (const { address, cidr, family } of Object.values(interfaces).flatMap((each) => each ?? []))
+    own.addSubnet(
+      address,
+      Number(cidr?.split('/')[1] ?? (family === 'IPv4' ? 32 : 128)),
+      kindOf(family === 'IPv4'),
+    )
+  return own
+}
+
+const kindOf = (isFour: boolean) => (isFour ? 'ipv4' : 'ipv6')
+
+export function isWithin(own: BlockList, address: string): boolean {
+  const inside = within(address)
+  return (
+    own.check(address, kindOf(isIP(address) === 4)) || (inside !== undefined && own.check(inside, 'ipv4'))
+  )
+}
+
 /** Why an address is refused, or nothing. `allowsPrivate`: the host's own networks may be reached. */
 export function faultOfAddress(address: string, allowsPrivate: boolean): string | undefined {
   const family = isIP(address)
   if (family === 0) return 'it is no address'
   if (address.includes('%')) return 'it is an address of one link only'
-  const kind = family === 4 ? 'ipv4' : 'ipv6'
+  const kind = kindOf(family === 4)
   const inside = family === 6 ? within(address) : undefined
   if (inside !== undefined) {
     const why = faultOfAddress(inside, allowsPrivate)

@@ -5,7 +5,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
+import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { openDirectory } from '#drivers/datastore/directory/directory.ts'
@@ -14,7 +14,7 @@ import { catalogue, originOf } from '#kinds/image/catalogue.ts'
 import { image as imageKind } from '#kinds/image/schema.ts'
 import { Problem } from '#model/problem.ts'
 import { openImageMaker, type ImageMakerOptions } from '../maker.ts'
-import { faultOfAddress } from './address.ts'
+import { faultOfAddress, isWithin, ownNetworks } from './address.ts'
 import { checksumIn } from './checksum.ts'
 
 const never = new AbortController().signal
@@ -215,7 +215,7 @@ test('addresses of the host, its networks and its cloud are refused in every spe
   const inner = [
     '127.0.0.1', '127.255.255.254', '10.1.2.3', '172.16.0.1', '172.31.255.255', '192.168.1.1', '169.254.169.254', '100.64.0.1',
     '0.0.0.0', '224.0.0.1', '255.255.255.255', '::1', '::', 'fe80::1', 'fec0::1', 'fc00::1', 'fd12:3456::1', 'ff02::1',
-    '::ffff:127.0.0.1', '::ffff:7f00:1', '::127.0.0.1', '::ffff:0:127.0.0.1', '64:ff9b::7f00:1', '64:ff9b::10.0.0.1', '64:ff9b:1::a00:1',
+    '::ffff:127.0.0.1', '::ffff:7f00:1', '::127.0.0.1', '::ffff:0:127.0.0.1', '64:ff9b::7f00:1', '64:ff9b::10.0.0.1', '64:ff9b:1::a00:1', '64:ff9b:1:7f00:0:100:808:808',
     '2002:7f00:1::', '2002:c0a8:101::1', '2001:db8::1', '2001::1', 'fe80::1%eth0', 'no address',
   ] // prettier-ignore
   for (const address of inner) assert.ok(faultOfAddress(address, false) !== undefined, address)
@@ -239,6 +239,36 @@ test('addresses of the host, its networks and its cloud are refused in every spe
   assert.equal(faultOfAddress('192.168.1.1', true), undefined)
   for (const address of ['0.0.0.0', '224.0.0.1', '::', 'ff02::1', '::ffff:0.0.0.0'])
     assert.ok(faultOfAddress(address, true) !== undefined, address)
+})
+
+test('what the host’s own interfaces are on is its own, though it looks like the world', () => {
+  const at = (address: string, prefix: number, family: 'IPv4' | 'IPv6') =>
+    ({
+      address,
+      cidr: `${address}/${prefix}`,
+      family,
+      netmask: '',
+      mac: '',
+      internal: false,
+      scopeid: 0,
+    }) as never
+  const own = ownNetworks({
+    eth0: [at('8.8.4.4', 24, 'IPv4'), at('2606:4700:1:2::5', 64, 'IPv6')],
+    eth1: [at('9.9.9.9', 32, 'IPv4')],
+  })
+  for (const address of [
+    '8.8.4.4',
+    '8.8.4.77',
+    '::ffff:8.8.4.4',
+    '9.9.9.9',
+    '2606:4700:1:2::99',
+    '64:ff9b::909:909',
+  ])
+    assert.ok(isWithin(own, address), address)
+  for (const address of ['8.8.5.4', '9.9.9.8', '2606:4700:1:3::5', '64:ff9b::909:908'])
+    assert.ok(!isWithin(own, address), address)
+  for (const { address } of Object.values(networkInterfaces()).flatMap((each) => each ?? []))
+    assert.ok(isWithin(ownNetworks(), address), address)
 })
 
 test('other schemes, secrets in addresses, servers that refuse, lie about lengths or are not there: plain problems', async (t) => {

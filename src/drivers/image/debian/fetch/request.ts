@@ -9,7 +9,7 @@ import { request as requestHttps } from 'node:https'
 import { isIP, type LookupFunction } from 'node:net'
 import { limits } from '#model/limits.ts'
 import { Problem, story } from '#model/problem.ts'
-import { faultOfAddress } from './address.ts'
+import { faultOfAddress, isWithin, ownNetworks } from './address.ts'
 
 export type Address = { readonly address: string; readonly family: number }
 /** Every address of a name. */
@@ -109,8 +109,13 @@ async function judged(url: URL, { resolve = resolveBySystem, allowsPrivateAddres
   const name = bare(url)
   const family = isIP(name)
   const addresses = family === 0 ? await resolved(url, name, resolve) : [{ address: name, family }]
+  const own = ownNetworks()
   for (const { address } of addresses) {
-    const why = faultOfAddress(address, allowsPrivateAddresses)
+    const why =
+      faultOfAddress(address, allowsPrivateAddresses) ??
+      (!allowsPrivateAddresses && isWithin(own, address)
+        ? 'it is on a network of the host itself'
+        : undefined)
     if (why !== undefined) throw new Problem('image/address', { url: shown(url.href), address, why })
   }
   const [chosen] = addresses
