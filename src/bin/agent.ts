@@ -12,6 +12,7 @@ import { noCloudSeeds } from '#drivers/seed/nocloud/nocloud.ts'
 import { openUserNetwork } from '#drivers/network/user/network.ts'
 import { FolderNotebook } from '#drivers/notebook/folder/notebook.ts'
 import { runAgent } from '#program/agent/agent.ts'
+import { ownAddresses } from './addresses.ts'
 import { datastoreDoor } from './datastores.ts'
 import { hostFacts } from './facts.ts'
 import { layoutOf } from './layout.ts'
@@ -50,6 +51,7 @@ tether<AgentOrder>(async (order, tell): Promise<Running> => {
       gauge: procGauge({ stores: measured }),
       clock: realClock,
       facts: { ...hostFacts(), shareFolders: [...order.shareFolders] },
+      addresses: ownAddresses,
       newId: randomUUID,
       newWord: () => randomBytes(5).toString('hex'),
       log,

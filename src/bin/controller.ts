@@ -19,6 +19,7 @@ import { present } from '#base/assert.ts'
 import { story } from '#model/problem.ts'
 import { openSqliteStore } from '#drivers/store/sqlite/store.ts'
 import { runController, type Controller } from '#program/controller/controller.ts'
+import { ownAddresses } from './addresses.ts'
 import { listenTo } from './door.ts'
 import { everyDay } from './freshness.ts'
 import { controllerUid, layoutOf } from './layout.ts'
@@ -82,7 +83,7 @@ tether<ControllerOrder>(async (order, tell): Promise<Running> => {
   const real = simulation ? null : await openLinkServer({ path, credentials: await linkCredentials() })
   const link: LinkServer = simulation?.link ?? present(real, 'one of the two links is open')
   const controller = await runController(
-    { store, ledger, link, metrics, vault, clock: realClock, newId: randomUUID, log },
+    { store, ledger, link, metrics, vault, clock: realClock, newId: randomUUID, ownAddresses, log },
     { version, host: simulation === undefined ? order.host : null, withHello: order.makesHello },
   )
   await simulation?.begin(controller.desk)

@@ -163,6 +163,12 @@ export const limits = {
   fetchAttempts: 8,
   /** A SHA256SUMS file; the longest of a distribution takes 60 KiB. */
   checksumFileBytes: 1_048_576,
+  /** Addresses of one host, IPv4 and IPv6; a router of many networks has some dozen. */
+  addressesPerHost: 64,
+  /** Troubles of networks that one host tells of; each network has two at most. */
+  troublesPerHost: 128,
+  /** Addresses of the pool that guests are kept from: four of each of 512 hosts, 80 KiB in what a host is told. */
+  guardedAddresses: 2_048,
   /** Exports at one time on one host: each may write a copy as large as the disk. */
   exportsPerHost: 2,
 } as const

@@ -15,7 +15,7 @@ import { openBridges, type BridgeOptions } from '#drivers/network/bridge/bridge.
 import { guestEnd } from '#drivers/network/bridge/links.ts'
 import type { ToldGroup } from '#engines/filtering/allow.ts'
 import { portName, tableName } from '#engines/filtering/names.ts'
-import { worldOf, type Plugged, type ToldNetwork } from '#engines/filtering/world.ts'
+import { guardedIn, worldOf, type Plugged, type ToldNetwork } from '#engines/filtering/world.ts'
 import { GuestNic } from '#kinds/guest/parts.ts'
 import { network as networkKind } from '#kinds/network/schema.ts'
 import { securityGroup } from '#kinds/security-group/schema.ts'
@@ -99,6 +99,7 @@ export class Puppet {
   }
 
   async end() {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
     const ended = once(this.#child, 'exit')
     this.#child.kill('SIGKILL')
     await ended
@@ -214,6 +215,8 @@ export class Lab {
   networks: ToldNetwork[] = []
   groups: ToldGroup[] = []
   plugged: Plugged[] = []
+  /** Addresses of the pool itself. */
+  guarded: string[] = []
   readonly #namespaces: string[] = []
   readonly #processes: { end(): Promise<void> }[] = []
 
@@ -253,8 +256,9 @@ export class Lab {
   }
 
   get wished() {
-    const { instance, networks, groups, plugged } = this
-    return worldOf({ instance, networks, groups, plugged, guarded4: [], guarded6: [] })
+    const { instance, networks, groups, plugged, guarded } = this
+    const [guarded4, guarded6] = [guardedIn(guarded, 4), guardedIn(guarded, 6)]
+    return worldOf({ instance, networks, groups, plugged, guarded4, guarded6 })
   }
 
   async settle() {

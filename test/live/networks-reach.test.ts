@@ -17,6 +17,10 @@ test(
     const [nat, isolated] = [netOf(1, {}), netOf(2, { mode: 'isolated' })]
     const open = groupOf(1, { rules: [{ protocol: 'any' }] })
     const [a, b] = [nicOn(nat, 10, { groups: [open.id] }), nicOn(isolated, 10, { groups: [open.id] })]
+    // Another host of the pool.
+    for (const address of ['203.0.113.3/24', '2001:db8::3/64'])
+      execFileSync('ip', ['-n', on.world, 'address', 'add', address, 'dev', 'w0'])
+    on.guarded = ['203.0.113.3', '2001:db8::3']
     on.networks = [nat, isolated]
     on.groups = [open]
     on.plug('a', a)
@@ -40,6 +44,8 @@ test(
     await pa.send('10.77.2.10', 903, 'to the other network')
     await pb.send('203.0.113.2', 900, 'out of isolation')
     await pb.send('10.77.1.10', 905, 'to the other network')
+    await pa.send('203.0.113.3', 901, 'to another host')
+    await pa.send('2001:db8::3', 901, 'to another host')
     await pa.send('203.0.113.2', 901, '?out')
     assert.deepEqual(await world.hears('?out'), ['?out'])
     assert.equal(world.heard[0]?.from, '203.0.113.1')

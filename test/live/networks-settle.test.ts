@@ -210,6 +210,42 @@ test(
   },
 )
 
+test(
+  'a server of names that cannot start, and a firewall of others that drops, are told; and no more when they are past',
+  proves,
+  async (t) => {
+    const on = new Lab()
+    t.after(() => on.end())
+    const net = netOf(1, {})
+    on.networks = [net]
+    on.plug('a', nicOn(net, 10))
+    const inHost = (...words: string[]) =>
+      execFileSync('ip', ['netns', 'exec', on.host, ...words], { encoding: 'utf8' })
+    const stranger = on.puppet(on.host)
+    await stranger.serve(53)
+    inHost(
+      'nft',
+      'add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }',
+    )
+    await on.settle()
+    const codes = async () => (await on.driver.troubles()).map(({ code }) => code)
+    const pause = () => new Promise((resolve) => setTimeout(resolve, 250))
+    while ((await codes()).length < 2) await pause()
+    const [names, firewall] = await on.driver.troubles()
+    assert.deepEqual([names?.code, firewall?.code], ['network/names-down', 'network/forward-refused'])
+    assert.match(names?.facts['why'] ?? '', /10\.77\.1\.1.*in use/)
+    assert.equal(firewall?.facts['chain'], 'ip filter FORWARD')
+    const own = `${on.wished.bridges[0]?.interface.slice(0, 6)}*`
+    inHost('nft', 'add', 'rule', 'ip', 'filter', 'FORWARD', 'iifname', own, 'accept')
+    assert.deepEqual(await codes(), ['network/names-down'])
+    await stranger.end()
+    await on.settle()
+    // One that serves for five seconds has come to stay.
+    while ((await codes()).length > 0) await pause()
+    assert.equal(serversOf(on).length, 1)
+  },
+)
+
 /** Processes in the host's namespace that serve names. */
 function serversOf(on: Lab): number[] {
   const pids = execFileSync('ip', ['netns', 'pids', on.host], { encoding: 'utf8' }).trim()

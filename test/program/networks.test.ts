@@ -60,7 +60,7 @@ async function world() {
     })
   const tell = () =>
     wish('network', net, networkKind.spec.parse({ driver: 'bridge', subnet4: '10.0.0.0/24' }))
-  return { driver, wishes, notebook, ports, wish, tell, nets: new HostNets(ports, wishes) }
+  return { driver, wishes, notebook, ports, wish, tell, nets: new HostNets(ports, wishes, 'h1') }
 }
 
 test('a network that the host was not told of waits; then its guest has a tap of its own uid', async () => {
@@ -100,6 +100,7 @@ test('I-20 a plug that failed half-way is made good by the next, and unplugging 
   await nets.plug(guest, nicOf('net0', 2), [])
   assert.equal(driver.world.ports.length, 1)
   for (const _ of [1, 2]) await nets.unplug(guest, 'net0')
+  while (driver.world.ports.length > 0) await new Promise((resolve) => setImmediate(resolve))
   await nets.queue.stop()
   assert.deepEqual(notebook.keys('plugs'), [])
   assert.deepEqual(driver.world.ports, [])
@@ -147,5 +148,43 @@ test('I-22 a network that the store forgot stays while a guest is on it, and goe
   await round()
   assert.equal(driver.world.bridges.length, 0)
   assert.equal(wishes.get('network', net), undefined)
+  await nets.queue.stop()
+})
+
+test('what is wrong with a network is said once, of the host and of the guests on it, and taken back', async () => {
+  const { nets, tell, driver } = await world()
+  await tell()
+  const news: string[][] = []
+  nets.onNews((networks) => news.push([...networks]))
+  driver.wrong = [{ network: net, code: 'network/names-down', facts: { why: 'port 53 is taken' } }]
+  await nets.plug(guest, nicOf('net0', 2), [])
+  const turn = () => new Promise((resolve) => setImmediate(resolve))
+  while (news.length === 0) await turn()
+  const hold = { code: 'network/names-down', facts: { why: 'port 53 is taken', network: 'lan', host: 'h1' } }
+  assert.deepEqual(nets.troubles(), [{ network: net, hold }])
+  assert.deepEqual(nets.holdsOf([nicOf('net0', 2)]), [hold])
+  assert.deepEqual(nets.holdsOf([nicOf('net0', 2, { network: guest })]), [])
+  driver.wrong = []
+  driver.refusals.set(net, new Problem('network/interface-missing', { interface: 'eth9' }))
+  driver.drift()
+  nets.begin()
+  while (news.length === 1) await turn()
+  assert.equal(nets.troubles()[0]?.hold.code, 'network/not-carried')
+  driver.refusals.clear()
+  nets.queue.wake('host')
+  while (news.length === 2) await turn()
+  assert.deepEqual(nets.troubles(), [])
+  assert.deepEqual(news, [[net], [net], [net]])
+  await nets.queue.stop()
+})
+
+test("I-44 the pool's own addresses, as the controller tells them, are guarded from the guests of a host", async () => {
+  const { nets, wish, driver } = await world()
+  const spec = networkKind.spec.parse({ driver: 'bridge', subnet4: '10.0.0.0/24' })
+  const guarded = ['192.0.2.7', '192.0.2.8', '2001:db8::7']
+  await wish('network', net, spec, { census: { members: [], guarded } })
+  await nets.plug(guest, nicOf('net0', 2), [])
+  assert.deepEqual(driver.world.guarded4, ['192.0.2.7/32', '192.0.2.8/32'])
+  assert.deepEqual(driver.world.guarded6, ['2001:db8::7/128'])
   await nets.queue.stop()
 })

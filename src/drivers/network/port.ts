@@ -26,6 +26,13 @@ export type Settled = {
   readonly refusals: ReadonlyMap<string, Problem>
 }
 
+/** What keeps a network that was settled from working as it should. */
+export type Trouble = {
+  readonly network: string
+  readonly code: 'network/names-down' | 'network/forward-refused'
+  readonly facts: Readonly<Record<string, string>>
+}
+
 /** Makes whole networks in the host's kernel: what is wished comes, what is not goes. */
 export interface HostNetworking {
   readonly name: string
@@ -37,6 +44,8 @@ export interface HostNetworking {
    * `network/driver-unusable` where networks are wished that the host cannot carry.
    */
   settle(world: HostNetworks): Promise<Settled>
+  /** What is wrong now with what was settled last. */
+  troubles(): Promise<readonly Trouble[]>
   /** Calls back when something that was settled ended by itself. */
   onDrift(call: () => void): () => void
   /** Takes away all that was ever made, and turns back what was turned. */

@@ -4,7 +4,7 @@
  */
 
 import { by, firstOf } from '#base/order.ts'
-import { gatewayOf, subnetFrom, subnetText, usableOf } from '#engines/addressing/address.ts'
+import { gatewayOf, merged, subnetFrom, subnetText, usableOf } from '#engines/addressing/address.ts'
 import type { GuestNic } from '#kinds/guest/parts.ts'
 import type { Gateway, HostBridge, HostForward, HostNetworks, HostPort, Lease } from '#kinds/network/parts.ts'
 import type { NetworkSpec } from '#kinds/network/schema.ts'
@@ -25,6 +25,10 @@ export type ToldNetwork = {
   readonly spec: NetworkSpec
   readonly members: readonly Member[]
 }
+
+/** Addresses of the pool itself, by family: each once, in the form of the kernel. */
+export const guardedIn = (addresses: readonly string[], family: 4 | 6): string[] =>
+  merged(addresses.map(subnetFrom).filter((subnet) => subnet.family === family)).map(subnetText)
 
 /** A NIC that was made ready for a guest of this host; its forwards have real ports. */
 export type Plugged = { readonly guest: string; readonly uid: number | null; readonly nic: GuestNic }

@@ -15,6 +15,9 @@ const unsaid = {
   networkDrivers: ['user'],
 }
 
+const unsaidLater = { features: [], addresses: [], networkTroubles: [] }
+
 export const hostLifts: Lifts = {
   1: (document: Document) => ({ ...document, status: { ...unsaid, ...(document.status as Fields) } }),
+  2: (document: Document) => ({ ...document, status: { ...unsaidLater, ...(document.status as Fields) } }),
 }

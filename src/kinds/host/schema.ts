@@ -1,9 +1,10 @@
 /** A host: a computer whose agent carries out what the pool wishes there. */
 
 import { z } from 'zod'
-import { statusBase } from '#model/condition.ts'
+import { HoldSchema, statusBase } from '#model/condition.ts'
 import type { Document } from '#model/document.ts'
 import { defineKind } from '#model/kind.ts'
+import { limits } from '#model/limits.ts'
 
 /** A guest that runs here and that no stored machine wishes: found after a store was lost. */
 export const Unclaimed = z.strictObject({
@@ -14,13 +15,16 @@ export const Unclaimed = z.strictObject({
   phase: z.string().max(32),
 })
 
+/** What keeps a network from working as it should on this host. */
+export const NetworkTrouble = z.strictObject({ network: z.string().max(64), hold: HoldSchema })
+
 export const host = defineKind({
   name: 'host',
   plural: 'hosts',
   title: { en: 'Host', ko: '호스트' },
   summary: 'A computer whose agent carries out what the pool wishes there',
   scope: 'pool',
-  version: 2,
+  version: 3,
   access: { read: 'viewer', write: 'admin' },
   spec: z.strictObject({
     isSchedulable: z
@@ -73,6 +77,12 @@ export const host = defineKind({
       .array(z.enum(['user', 'bridge']))
       .max(8)
       .default(['user']),
+    /** Its own addresses: guests of other hosts are kept from them. */
+    addresses: z
+      .array(z.union([z.ipv4(), z.ipv6()]))
+      .max(limits.addressesPerHost)
+      .default([]),
+    networkTroubles: z.array(NetworkTrouble).max(limits.troublesPerHost).default([]),
     /** Each protection around guests, and whether it holds here. */
     walls: z
       .array(z.strictObject({ name: z.string(), holds: z.boolean(), why: z.string() }))

@@ -113,6 +113,8 @@ export type NetworkCensus = {
     readonly address4: string | null
     readonly address6: string | null
   }[]
+  /** Addresses of the pool itself, in order: of its hosts and of where it is managed. */
+  readonly guarded: readonly string[]
 }
 
 /** Whom rules mean by a security group. */

@@ -41,6 +41,8 @@ export type Agent = {
 
 /** How often the room in a datastore is looked at. */
 const datastoreEveryMs = 30_000
+/** How often the host's own addresses are looked at. */
+const hostEveryMs = 30_000
 /** A connection is tried again after at most this. */
 const reconnectAtMostMs = 5_000
 /** After a wish could not be written down, all are asked for again this much later. */
@@ -62,16 +64,21 @@ export async function runAgent(given: AgentPorts, options: AgentOptions): Promis
   const abort = new AbortController()
   const stores = new Stores(given.datastores, given.datastore, given.log)
   const ports = { ...given, datastore: stores.named, stores }
-  const parts = assemble(ports, abort.signal)
+  const parts = assemble(ports, options, abort.signal)
   const { wishes, queues, workshop } = parts
   const unwatch = ports.hypervisor.onChange((id) => wakeGuest(parts, id))
   for (const kind of ['image', 'volume', 'guest', 'snapshot'] as const) {
     for (const { document } of wishes.of(kind)) queues[kind].wake(document.id)
   }
+  parts.nets.onNews((networks) => {
+    void reportHost(ports, options, parts)
+    for (const network of networks) wakeGuestsOn(parts, network)
+  })
   parts.nets.begin()
   const working = Promise.all([
     keepConnected(ports, options, parts, abort.signal),
     watchDatastores(ports, parts, abort.signal),
+    watchHost(ports, options, parts, abort.signal),
     parts.insides.run(abort.signal),
     parts.sampler.run(abort.signal),
   ])
@@ -91,7 +98,7 @@ export async function runAgent(given: AgentPorts, options: AgentOptions): Promis
   }
 }
 
-function assemble(ports: AgentPorts, signal: AbortSignal): Parts {
+function assemble(ports: AgentPorts, options: AgentOptions, signal: AbortSignal): Parts {
   const reports = new AgentReports()
   // The queues and what they work on know each other: what changes a wish wakes its loop.
   const wake = (kind: string, id: string) => wakeFor(parts, kind, id)
@@ -111,7 +118,7 @@ function assemble(ports: AgentPorts, signal: AbortSignal): Parts {
     patience,
     records,
     sampler: new Sampler(ports),
-    nets: new HostNets(ports, wishes),
+    nets: new HostNets(ports, wishes, options.host),
   }
   const parts: Parts = { ...on, queues: queuesOf(ports, { ...on, signal, wake }) }
   return parts
@@ -170,14 +177,17 @@ const isLooped = (kind: string): kind is (typeof looped)[number] => looped.some(
 /** Wakes the loop of what changed, and of those that wait for it. */
 function wakeFor({ wishes, queues }: Parts, kind: string, id: string) {
   if (kind === 'guest' || networkKinds.some((each) => each === kind)) queues.nets.wake('host')
-  if (kind === 'network')
-    for (const { document } of wishes.of('guest'))
-      if ((document.spec as GuestSpec).nics.some(({ network }) => network === id))
-        queues.guest.wake(document.id)
+  if (kind === 'network') wakeGuestsOn({ wishes, queues }, id)
   if (isLooped(kind)) queues[kind].wake(id)
   if (kind === 'image')
     for (const { document } of wishes.of('volume'))
       if (document.resolved?.image === id) queues.volume.wake(document.id)
+}
+
+function wakeGuestsOn({ wishes, queues }: Pick<Parts, 'wishes' | 'queues'>, id: string) {
+  for (const { document } of wishes.of('guest'))
+    if ((document.spec as GuestSpec).nics.some(({ network }) => network === id))
+      queues.guest.wake(document.id)
 }
 
 /** A guest looks different: its volumes may be free to grow or to go. */
@@ -269,6 +279,14 @@ async function watchDatastores(ports: AgentPorts, { wishes, queues }: Parts, sig
   }
 }
 
+/** A host gets other addresses while it runs; what is as before is not said again. */
+async function watchHost(ports: AgentPorts, options: AgentOptions, parts: Parts, signal: AbortSignal) {
+  while (!signal.aborted) {
+    await ports.clock.sleep(hostEveryMs, signal).catch(() => {})
+    if (!signal.aborted) await reportHost(ports, options, parts)
+  }
+}
+
 async function reportHost(ports: AgentPorts, options: AgentOptions, parts: Pick<Parts, 'reports' | 'nets'>) {
   const [accelerator, walls, nets, features = []] = await Promise.all([
     ports.hypervisor.accelerator(),
@@ -286,6 +304,8 @@ async function reportHost(ports: AgentPorts, options: AgentOptions, parts: Pick<
     acceleratorWhy: accelerator.why.slice(0, 400),
     qemuVersion: accelerator.version,
     agentVersion: options.version,
+    addresses: [...(ports.addresses?.() ?? [])],
+    networkTroubles: parts.nets.troubles(),
     walls: [...walls, ...nets].slice(0, 16),
     features: features.filter(({ isHere }) => isHere).map(({ name }) => name),
     holds: [

@@ -1,9 +1,9 @@
 /** What is told of a guest: its phase, what runs, what it has open, what it says of itself. */
 
-import type { Plan } from '#model/plan.ts'
+import type { Hold, Plan } from '#model/plan.ts'
 import { limits } from '#model/limits.ts'
 import type { Sight } from '#drivers/hypervisor/port.ts'
-import type { GuestStatus } from '#kinds/guest/schema.ts'
+import type { GuestSpec, GuestStatus } from '#kinds/guest/schema.ts'
 import { openParts, phaseOf, type GuestRecord, type GuestStep } from '#kinds/guest/plan.ts'
 import { forwardsNoted } from './guest-body.ts'
 import type { GuestSeen } from './guests.ts'
@@ -28,13 +28,13 @@ export function hostTelling({ hypervisor }: AgentPorts): () => Told {
 }
 
 export const reportGuest =
-  (ports: AgentPorts, told: () => Told) =>
+  (ports: AgentPorts, told: () => Told, troubles: (nics: GuestSpec['nics']) => readonly Hold[] = () => []) =>
   ({ id, wish, spec, sight, observed }: GuestSeen, plan: Plan<GuestStep>): GuestStatus => {
     const { record } = observed
     const hasProcess = sight.pid !== null && sight.process !== 'absent' && sight.process !== 'lost'
     return {
       conditions: [],
-      holds: [...plan.holds].slice(0, 64),
+      holds: [...plan.holds, ...(hasProcess ? troubles(spec.nics) : [])].slice(0, 64),
       phase: phaseOf(spec, observed),
       generation: wish.document.generation,
       epoch: record.isRemoved ? Math.max(record.epoch, spec.epoch) : record.epoch,

@@ -13,6 +13,7 @@ import type { GuestRecords } from './guest-records.ts'
 import { hostTelling, reportGuest } from './guest-report.ts'
 import { waitsOf } from './guest-waits.ts'
 import { notedMoment } from './moments.ts'
+import type { HostNets } from './networks.ts'
 import type { Insides } from './insides.ts'
 import type { AgentReports } from './reports.ts'
 import type { Wish, Wishes } from './wishes.ts'
@@ -33,6 +34,8 @@ type With = {
   readonly patience: Patience
   readonly records: GuestRecords
   readonly signal: AbortSignal
+  /** Of the networks that guests are on. */
+  readonly nets?: Pick<HostNets, 'holdsOf'>
 }
 
 type Eyes = With & { readonly attempts: Attempts }
@@ -48,7 +51,7 @@ export function guestReconciler(ports: AgentPorts, on: With): Reconciler<GuestSe
       return wish === undefined ? undefined : await observeGuest(ports, eyes, id, wish)
     },
     plan: ({ spec, observed }) => planGuest(spec, observed),
-    report: reportGuest(ports, hostTelling(ports)),
+    report: reportGuest(ports, hostTelling(ports), (nics) => on.nets?.holdsOf(nics) ?? []),
     hands: (seen) => handsOf(ports, eyes, seen),
     explain,
     tell: async ({ id, wish }, status) => {

@@ -4,9 +4,11 @@
  */
 
 import { isObject, same, type Json } from '#base/json.ts'
+import { limits } from '#model/limits.ts'
+import { reason, type Hold } from '#model/plan.ts'
 import { Problem, story } from '#model/problem.ts'
 import { instanceOf, portName } from '#engines/filtering/names.ts'
-import { worldOf, type Plugged, type ToldNetwork } from '#engines/filtering/world.ts'
+import { guardedIn, worldOf, type Plugged, type ToldNetwork } from '#engines/filtering/world.ts'
 import type { ToldGroup } from '#engines/filtering/allow.ts'
 import { GuestNic } from '#kinds/guest/parts.ts'
 import type { GroupCensus, NetworkCensus } from '#kinds/network/parts.ts'
@@ -14,6 +16,7 @@ import { network as networkKind } from '#kinds/network/schema.ts'
 import { securityGroup } from '#kinds/security-group/schema.ts'
 import type { Plug, Wall } from '#drivers/hypervisor/port.ts'
 import type { HostNetworking, Network, Settled } from '#drivers/network/port.ts'
+import type { HostStatus } from '#kinds/host/schema.ts'
 import { WorkQueue } from '#runtime/queue.ts'
 import type { Wished, Wishes } from './wishes.ts'
 import type { AgentPorts } from './world.ts'
@@ -45,10 +48,15 @@ export class HostNets implements Network {
   readonly queue: WorkQueue
   readonly #ports: Ports
   readonly #wishes: Wishes
+  readonly #host: string
+  readonly #listeners = new Set<(networks: ReadonlySet<string>) => void>()
+  #troubles: HostStatus['networkTroubles'] = []
   #unwatch = () => {}
 
-  constructor(ports: Ports, wishes: Wishes) {
+  /** `host`: how the pool calls this host. */
+  constructor(ports: Ports, wishes: Wishes, host = '') {
     this.#ports = ports
+    this.#host = host
     this.#wishes = wishes
     this.queue = new WorkQueue({
       clock: ports.clock,
@@ -66,6 +74,22 @@ export class HostNets implements Network {
 
   end() {
     this.#unwatch()
+  }
+
+  /** What keeps networks from working as they should here. */
+  troubles(): HostStatus['networkTroubles'] {
+    return this.#troubles
+  }
+
+  /** The same of the networks of one guest. */
+  holdsOf(nics: readonly Pick<Nic, 'network'>[]): Hold[] {
+    const own = new Set(nics.map(({ network }) => network))
+    return this.#troubles.filter(({ network }) => own.has(network)).map(({ hold }) => hold)
+  }
+
+  /** Calls with the networks of which something else is to be said than before. */
+  onNews(call: (networks: ReadonlySet<string>) => void) {
+    this.#listeners.add(call)
   }
 
   /** Whether guests of bridge networks here are kept from posing as others, and from the host. */
@@ -90,6 +114,7 @@ export class HostNets implements Network {
     if (refusal !== undefined) throw refusal
     const { id, mac, model, mtu, isLinkUp } = nic
     const name = portName(instanceOf(place), guest, nic.id)
+    this.queue.wake('host')
     return { id, mac, model, mtu, isLinkUp, forwards: [...forwards], driver: 'tap', interface: name }
   }
 
@@ -113,9 +138,35 @@ export class HostNets implements Network {
     if (networking === undefined) return {}
     await this.#leadAnew()
     const { refusals } = await this.#settle(networking.driver)
-    for (const [network, refusal] of refusals) this.#ports.log(`network ${network}: ${story(refusal)}`)
+    await this.#take(networking.driver, refusals)
     await this.#forget()
     return this.#plugged().length === 0 ? {} : { againMs: tendMs }
+  }
+
+  async #take(driver: HostNetworking, refusals: Settled['refusals']) {
+    const wrong = [
+      ...[...refusals].map(([network, refusal]) => ({
+        network,
+        code: 'network/not-carried' as const,
+        facts: { why: story(refusal).slice(0, 400) },
+      })),
+      ...(await driver.troubles()),
+    ]
+    const before = this.#troubles
+    this.#troubles = wrong.slice(0, limits.troublesPerHost).map(({ network, code, facts }) => {
+      const name = this.#wishes.get('network', network)?.document.name ?? network
+      return { network, hold: reason(code, { ...facts, network: name, host: this.#host }) }
+    })
+    const isSaid = (said: typeof before, one: (typeof before)[number]) => said.some((each) => same(each, one))
+    const news = [
+      ...this.#troubles.filter((one) => !isSaid(before, one)),
+      ...before.filter((one) => !isSaid(this.#troubles, one)),
+    ]
+    if (news.length === 0) return
+    for (const { hold } of this.#troubles)
+      if (!before.some((one) => same(one.hold, hold)))
+        this.#ports.log(`${hold.code}: ${JSON.stringify(hold.facts)}`)
+    for (const call of this.#listeners) call(new Set(news.map(({ network }) => network)))
   }
 
   /** Forwards that are wished otherwise than when the NIC was plugged get their ports now: no guest need start anew. */
@@ -139,14 +190,16 @@ export class HostNets implements Network {
   }
 
   #settle(driver: HostNetworking): Promise<Settled> {
+    const told = this.#wishes.of('network').map(({ document }) => document)
+    const guarded = [...new Set(told.flatMap(guardedOf))]
     return driver.settle(
       worldOf({
         instance: instanceOf(this.#networking().place),
-        networks: this.#wishes.of('network').map(({ document }) => networkFrom(document)),
+        networks: told.map(networkFrom),
         groups: this.#wishes.of('security-group').map(({ document }) => groupFrom(document)),
         plugged: this.#plugged(),
-        guarded4: [],
-        guarded6: [],
+        guarded4: guardedIn(guarded, 4),
+        guarded6: guardedIn(guarded, 6),
       }),
     )
   }
@@ -190,6 +243,10 @@ function networkFrom({ id, name, spec, census }: Wished): ToldNetwork {
   const { members = [] } = (census ?? {}) as Partial<NetworkCensus>
   return { id, name, spec: networkKind.spec.parse(spec), members }
 }
+
+/** An agent of before kept no such list. */
+const guardedOf = ({ census }: Wished): readonly string[] =>
+  (census as Partial<NetworkCensus> | undefined)?.guarded ?? []
 
 function groupFrom({ id, spec, census, resolved = {} }: Wished): ToldGroup {
   const { members4 = [], members6 = [], membersMac = [] } = (census ?? {}) as Partial<GroupCensus>

@@ -42,6 +42,8 @@ export type AgentPorts = {
   readonly gauge?: Gauge
   readonly clock: Clock
   readonly facts: HostFacts
+  /** The host's own addresses, but those of networks that Decant makes. */
+  readonly addresses?: () => readonly string[]
   readonly newId: () => string
   /** A word that cannot be guessed, for a guest's proof of life: lower-case letters and digits. */
   readonly newWord: () => string

@@ -9,6 +9,7 @@ import { limits } from '#model/limits.ts'
 import { resolve } from '#model/reference.ts'
 import type { Clock } from '#drivers/clock/port.ts'
 import type { GuestDocument } from '#kinds/guest/schema.ts'
+import type { HostDocument } from '#kinds/host/schema.ts'
 import type { GroupCensus, NetworkCensus } from '#kinds/network/parts.ts'
 import type { NetworkDocument } from '#kinds/network/schema.ts'
 import type { SecurityGroupDocument } from '#kinds/security-group/schema.ts'
@@ -32,6 +33,7 @@ type Forget = (host: string, kind: Counted, id: string) => void
 export class Census {
   readonly #replica: Replica
   readonly #clock: Clock
+  readonly #ownAddresses: () => readonly string[]
   /** What each host was told last, by host and `kind/id`. */
   readonly #told = new Map<string, Map<string, Json>>()
   readonly #due = new Set<string>()
@@ -39,8 +41,10 @@ export class Census {
   #tell: Tell = () => {}
   #forget: Forget = () => {}
 
-  constructor(replica: Replica, clock: Clock) {
+  /** `ownAddresses`: where people and programs reach this controller. */
+  constructor(replica: Replica, clock: Clock, ownAddresses: () => readonly string[] = () => []) {
     this.#replica = replica
+    this.#ownAddresses = ownAddresses
     this.#clock = clock
     replica.onChange((seen) => {
       for (const change of seen) this.#take(change)
@@ -80,6 +84,8 @@ export class Census {
       // A guest that comes with a network which its host does not know must not get there first.
       if (typeof host === 'string' && this.#lacks(host, after?.document as GuestDocument)) this.#send(host)
     }
+    if (kind === 'host' && !same(addressesOf(before), addressesOf(after)))
+      for (const host of this.#told.keys()) this.#later(host)
     if (kind === 'network' || kind === 'security-group') {
       if (before?.document.generation === after?.document.generation) return
       for (const host of this.#told.keys()) this.#later(host)
@@ -191,7 +197,15 @@ export class Census {
             address6,
           })),
       )
-    return { members: members.toSorted(byMac).slice(0, limits.membersPerNetwork) }
+    return {
+      members: members.toSorted(byMac).slice(0, limits.membersPerNetwork),
+      guarded: this.#guarded(),
+    }
+  }
+
+  #guarded(): string[] {
+    const ofHosts = [...this.#replica.all('host')].flatMap(addressesOf)
+    return [...new Set([...this.#ownAddresses(), ...ofHosts])].slice(0, limits.guardedAddresses).toSorted()
   }
 
   #group(id: string): GroupCensus {
@@ -237,6 +251,9 @@ export class Census {
 }
 
 const byMac = (a: { readonly mac: string }, b: { readonly mac: string }) => (a.mac < b.mac ? -1 : 1)
+
+const addressesOf = (stored: Stored | undefined): readonly string[] =>
+  (stored?.document as HostDocument | undefined)?.status.addresses ?? []
 
 /** A machine of another project than the network's is named with its project: two may be called the same. */
 const nameOf = ({ spec, project }: GuestDocument, network: NetworkDocument | undefined) =>

@@ -26,6 +26,7 @@ import { Hosts } from './hosts.ts'
 import { liftAll } from './lifting.ts'
 import { machineReconciler, machinesConcerned, namesOf } from './machines.ts'
 import { Measurements } from './measurements.ts'
+import { NetworkHealth } from './network-health.ts'
 import { Outbox } from './outbox.ts'
 import { snapshotCustody, snapshotsConcerned } from './snapshots.ts'
 import { keyKind, VolumeKeys } from './volume-keys.ts'
@@ -46,6 +47,8 @@ export type ControllerPorts = {
   readonly metrics?: Metrics
   readonly clock: Clock
   readonly newId: () => string
+  /** Addresses at which this controller is reached from elsewhere: no guest of a network is led there. */
+  readonly ownAddresses?: () => readonly string[]
   readonly log: (line: string) => void
   readonly beforeStep?: BeforeStep
 }
@@ -99,13 +102,14 @@ type Parts = ReturnType<typeof assemble>
 function assemble(ports: ControllerPorts, options: ControllerOptions, replica: Replica) {
   const { clock, ledger, newId } = ports
   new ProjectUsage(replica, clock).follow()
+  new NetworkHealth(replica, (fault) => ports.log(story(fault))).follow()
   const chronicle = new Chronicle(ledger, clock, newId)
   const allocations = new HostAllocations(replica)
   const keys = new VolumeKeys(replica, ports.vault)
   const hosts = new Hosts({ replica, clock, allocations, chronicle })
   const reports = new Reports(replica, hosts, chronicle, () => ({ newId, nowMs: clock.now(), keys }))
   const measurements = new Measurements({ replica, clock, metrics: ports.metrics, log: ports.log })
-  const census = new Census(replica, clock)
+  const census = new Census(replica, clock, ports.ownAddresses)
   const sessions = new Sessions(
     replica,
     { census, keys },

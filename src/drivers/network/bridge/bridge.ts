@@ -9,7 +9,8 @@ import { BlockList } from 'node:net'
 import { join } from 'node:path'
 import type { HostBridge, HostNetworks, HostPort } from '#kinds/network/parts.ts'
 import { Problem } from '#model/problem.ts'
-import { noNetworks, type HostNetworking, type Settled } from '../port.ts'
+import { noNetworks, type HostNetworking, type Settled, type Trouble } from '../port.ts'
+import { droppingChains } from './firewalls.ts'
 import {
   batch,
   bridgeLines,
@@ -70,6 +71,7 @@ class Bridges implements HostNetworking {
   readonly #listeners = new Set<() => void>()
   #isUsable = false
   #placed = new Set<string>()
+  #carried: readonly HostBridge[] = []
   #turn: Promise<unknown> = Promise.resolve()
 
   constructor(options: BridgeOptions) {
@@ -109,6 +111,31 @@ class Bridges implements HostNetworking {
     return settled
   }
 
+  async troubles(): Promise<readonly Trouble[]> {
+    const carried = this.#carried
+    const [first] = carried
+    if (first === undefined) return []
+    const down = this.#naming.troubles()
+    const interfaces = first.interface.slice(0, 6)
+    const chains = await droppingChains(this.#tools, this.#options.table, interfaces)
+    const chain = chains.join(', ')
+    return carried.flatMap(({ network, isFiltered }): Trouble[] => {
+      const why = down.get(network)
+      return [
+        ...(why === undefined ? [] : [{ network, code: 'network/names-down' as const, facts: { why } }]),
+        ...(chain === '' || !isFiltered
+          ? []
+          : [
+              {
+                network,
+                code: 'network/forward-refused' as const,
+                facts: { chain, interfaces: `${interfaces}+` },
+              },
+            ]),
+      ]
+    })
+  }
+
   clear(): Promise<void> {
     const cleared = this.#turn.then(() => this.#clear())
     this.#turn = cleared.catch(() => undefined)
@@ -138,7 +165,8 @@ class Bridges implements HostNetworking {
     this.#before('join')
     await this.#join(without(world, refusals), links)
     this.#before('names')
-    await this.#naming.settle(without(world, refusals).bridges)
+    this.#carried = without(world, refusals).bridges
+    await this.#naming.settle(this.#carried)
     this.#before('remove')
     await this.#remove(namesIn(world, vlanOf))
     if (world.bridges.length === 0) await this.#clear()
@@ -217,6 +245,7 @@ class Bridges implements HostNetworking {
   }
 
   async #clear() {
+    this.#carried = []
     await this.#naming.settle([])
     const isThere = (await this.#tools.run('nft', ['--version'])).status === 0
     if (isThere && process.getuid?.() === 0) await this.#tables.drop()

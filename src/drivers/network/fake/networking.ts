@@ -2,7 +2,7 @@
 
 import type { HostNetworks } from '#kinds/network/parts.ts'
 import type { Problem } from '#model/problem.ts'
-import { noNetworks, type HostNetworking } from '../port.ts'
+import { noNetworks, type HostNetworking, type Trouble } from '../port.ts'
 
 export class FakeNetworking implements HostNetworking {
   readonly name = 'fake'
@@ -10,6 +10,7 @@ export class FakeNetworking implements HostNetworking {
   settles = 0
   /** Networks that are refused, by id. */
   readonly refusals = new Map<string, Problem>()
+  wrong: readonly Trouble[] = []
   /** Called before each effect; throw a problem to play a fault. */
   fault: (() => void) | undefined
   readonly #listeners = new Set<() => void>()
@@ -23,6 +24,10 @@ export class FakeNetworking implements HostNetworking {
     this.settles += 1
     this.world = world
     return { refusals: new Map(this.refusals) }
+  }
+
+  async troubles() {
+    return this.wrong
   }
 
   onDrift(call: () => void) {

@@ -3,7 +3,7 @@
 import { same } from '#base/json.ts'
 import { resolve } from '#model/reference.ts'
 import { nicName } from '#kinds/machine/parts.ts'
-import { unkeptOf } from '#kinds/machine/unkept.ts'
+import { unkeptOf } from '#kinds/machine/plan-unkept.ts'
 import type { MachineSpec } from '#kinds/machine/schema.ts'
 import type { NetworkSpec } from '#kinds/network/schema.ts'
 import { fieldProblem } from '../fields.ts'

@@ -20,6 +20,7 @@ import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { HostBridge } from '#kinds/network/parts.ts'
 import type { Tools } from '../tools.ts'
+import { Health, tooSoonMs } from './health.ts'
 import { papersOf, type Papers } from './papers.ts'
 
 /** After the controller's own uid and before those of guests: nobody's on any host (systemd.io/UIDS-GIDS). */
@@ -27,9 +28,6 @@ export const namingUid = 0x7000_0001
 
 /** What it may do: answer on low ports, hear broadcasts, ask the kernel for neighbours. */
 const rights = ['net_admin', 'net_raw', 'net_bind_service']
-
-/** One that ends sooner than this is not started anew at once: it would only end again. */
-const tooSoonMs = 5_000
 
 /** How long one that is asked to end may take. */
 const endWithinMs = 2_000
@@ -56,16 +54,20 @@ export class Naming {
   /** Makes each network's server run with what it should say; ends those of networks that are gone. */
   async settle(bridges: readonly HostBridge[]): Promise<void> {
     mkdirSync(this.#folder, { recursive: true, mode: 0o711 })
-    const wanted = bridges.filter(
-      ({ naming, gateway4, gateway6 }) => naming !== null && (gateway4 ?? gateway6) !== null,
-    )
+    const wanted = bridges.filter(isServed)
     const running = this.#running()
     for (const name of new Set([...running.keys(), ...this.#folders()])) {
       if (wanted.some(({ network }) => network === name)) continue
+      this.#health.forget(name)
       await this.#end(name, running.get(name) ?? [])
       rmSync(join(this.#folder, name), { recursive: true, force: true })
     }
     for (const bridge of wanted) await this.#serve(bridge, running.get(bridge.network) ?? [])
+  }
+
+  /** Networks whose server does not start or ends again and again, and what it says. */
+  troubles(): ReadonlyMap<string, string> {
+    return this.#health.troubles(performance.now())
   }
 
   /** Processes by the id of their network. */
@@ -81,22 +83,27 @@ export class Naming {
     chownSync(folder, 0, namingUid)
     const isOther = keep(files.settingsFile, papers.settings)
     const areNews = [keep(files.leasesFile, papers.leases), keep(files.namesFile, papers.names)]
+    if (pids.length === 0) this.#health.ended(bridge.network, performance.now())
     if (pids.length === 1 && !isOther) {
+      this.#health.found(bridge.network, performance.now())
       // One that was killed right after its files changed would otherwise never hear of them.
       const heard = `${papers.leases}\0${papers.names}`
       if (areNews.includes(true) || this.#told.get(bridge.network) !== heard) signal(pids, 'SIGHUP')
       this.#told.set(bridge.network, heard)
       return
     }
+    if (pids.length > 0) this.#health.forget(bridge.network)
     await this.#end(bridge.network, pids)
-    this.#start(files.settingsFile)
+    this.#start(bridge.network, files.settingsFile)
     this.#told.set(bridge.network, `${papers.leases}\0${papers.names}`)
   }
 
   /** What each server was told last, by this very agent. */
   readonly #told = new Map<string, string>()
 
-  #start(settingsFile: string) {
+  readonly #health = new Health()
+
+  #start(network: string, settingsFile: string) {
     const caps = rights.map((right) => `+${right}`).join(',')
     const lowered = ['inh', 'ambient', 'bounding'].map(
       (which) => `--${which}-${which === 'bounding' ? 'set' : 'caps'}=-all,${caps}`,
@@ -107,14 +114,16 @@ export class Naming {
     const [program = '', ...argv] = words
     // It says on its standard error why it does not start, and nothing after that.
     const child = spawn(program, argv, { stdio: ['ignore', 'ignore', 'pipe'], detached: true, cwd: '/' })
-    const sinceMs = performance.now()
-    child.stderr?.on('data', (bytes: Buffer) =>
-      this.#log(`dnsmasq: ${bytes.toString().trim().slice(0, 400)}`),
-    )
+    const course = this.#health.started(network, performance.now())
+    child.stderr?.on('data', (bytes: Buffer) => {
+      const said = plainText(bytes)
+      this.#health.says(network, said)
+      this.#log(`dnsmasq: ${said}`)
+    })
     child.on('error', () => undefined)
     child.on('exit', () => {
-      const isSoon = performance.now() - sinceMs < tooSoonMs
-      if (isSoon) setTimeout(this.#onEnd, tooSoonMs).unref()
+      // One that ends too soon is not started anew at once: it would only end again.
+      if (this.#health.ended(network, performance.now(), course)) setTimeout(this.#onEnd, tooSoonMs).unref()
       else this.#onEnd()
     })
     child.unref()
@@ -149,6 +158,17 @@ export class Naming {
     return found
   }
 }
+
+/** One line of a program's words, for people. */
+const plainText = (bytes: Buffer) =>
+  bytes
+    .toString()
+    .replaceAll(/[^\x20-\x7e]+/g, ' ')
+    .trim()
+    .slice(0, 400)
+
+const isServed = ({ naming, gateway4, gateway6 }: HostBridge) =>
+  naming !== null && (gateway4 ?? gateway6) !== null
 
 const wordOf = (settingsFile: string) => `--conf-file=${settingsFile}`
 
