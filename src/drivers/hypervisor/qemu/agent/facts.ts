@@ -19,7 +19,8 @@ async function maybe(talk: Conversation, execute: string): Promise<unknown> {
   try {
     return await talk.ask({ execute })
   } catch (fault) {
-    if (fault instanceof Problem && fault.code === 'guest/agent-refused') return undefined
+    const isNone = fault instanceof Problem && /^(guest\/agent-refused|request\/too-large)$/.test(fault.code)
+    if (isNone) return undefined
     throw fault
   }
 }
@@ -92,7 +93,8 @@ async function contentOf(talk: Conversation, path: string): Promise<string | und
     for await (const part of readAll(talk, path, resultBytes)) parts.push(Buffer.from(part))
     return Buffer.concat(parts).toString('utf8')
   } catch (fault) {
-    if (fault instanceof Problem && fault.code === 'guest/agent-refused') return undefined
+    const isNone = fault instanceof Problem && /^(guest\/agent-refused|request\/too-large)$/.test(fault.code)
+    if (isNone) return undefined
     throw fault
   }
 }

@@ -57,15 +57,33 @@ const seen = [
 
 const words = (text: string) => text.split(' ')
 
-/** Folders above the work may be closed to the jail's users: root shows them the two that they need. */
-function argvFor({ work, packages }: Room, task: Task): string[] {
-  if (!isRoot()) return jailedIn({ work, packages }, task)
+/**
+ * Folders above the work may be closed to the jail's users: root shows them the two that they need, in a mount namespace,
+ * then becomes the jail without a process between: one of other rights could not hand our death on (prctl(2),
+ * PR_SET_PDEATHSIG; kill(2)). The text is fixed; the folders are its parameters.
+ */
+const shown = [
+  'exec 8< "$1" 9< "$2"',
+  'mount -t tmpfs none /mnt',
+  'mkdir /mnt/work /mnt/packages',
+  'mount --no-canonicalize --bind /proc/self/fd/8 /mnt/work',
+  'mount --no-canonicalize --bind /proc/self/fd/9 /mnt/packages',
+  'shift 2',
+  'exec "$@" 8<&- 9<&-',
+].join('\n')
+
+function argvFor({ work, packages }: Room, task: Task): readonly [tool: string, ...argv: string[]] {
+  if (!isRoot()) return ['bwrap', ...jailedIn({ work, packages }, task)]
   return [
-    words('--bind / / --dev-bind /dev /dev --tmpfs /tmp --die-with-parent'),
-    ['--bind', work, '/tmp/work', '--bind', packages, '/tmp/packages', '--'],
-    words(`setpriv --reuid=${roomUid} --regid=${roomUid} --clear-groups --inh-caps=-all -- bwrap`),
-    jailedIn({ work: '/tmp/work', packages: '/tmp/packages' }, task),
-  ].flat()
+    'unshare',
+    ...words('--mount --propagation private -- sh -euc'),
+    shown,
+    'room',
+    work,
+    packages,
+    ...words(`setpriv --reuid=${roomUid} --regid=${roomUid} --clear-groups --inh-caps=-all -- bwrap`),
+    ...jailedIn({ work: '/mnt/work', packages: '/mnt/packages' }, task),
+  ]
 }
 
 type Shown = Pick<Room, 'work' | 'packages'>
@@ -89,7 +107,8 @@ export async function runIn(room: Room, task: Task): Promise<void> {
   const { signal } = room
   const limit = AbortSignal.any([signal, AbortSignal.timeout(task.timeoutMs)])
   signal.throwIfAborted()
-  const child = spawn('bwrap', argvFor(room, task), {
+  const [program, ...argv] = argvFor(room, task)
+  const child = spawn(program, argv, {
     cwd: '/',
     stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8', TMPDIR: '/tmp', ...room.environment },
@@ -123,7 +142,8 @@ type Ending = {
 }
 
 function failure(task: Task, { ended, isLate, complaint }: Ending): Problem {
-  if (ended instanceof Error && 'code' in ended && ended.code === 'ENOENT')
+  const isBare = ended instanceof Error && 'code' in ended && ended.code === 'ENOENT'
+  if (isBare || /^setpriv: .*bwrap/.test(complaint))
     return new Problem('tool/missing', { tool: 'bwrap', package: 'bubblewrap' })
   if (/: failed to execute|No such file or directory$/.test(complaint) && complaint.includes(task.tool))
     return new Problem('tool/missing', { tool: task.tool, package: task.package })
