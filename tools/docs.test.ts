@@ -16,6 +16,7 @@ import {
   textOf,
   uncommented,
 } from './docs.ts'
+import { settingsText } from '../src/bin/config.ts'
 import { page as commandPage } from './generate-cli.ts'
 
 const faultsOf = (text: string) =>
@@ -114,11 +115,11 @@ test('every object in a guide fits its kind, and every code is in a catalogue', 
   assert.deepEqual(codeFaults('`store/full` `store/fool`'), ['store/fool'])
 })
 
+const variablesIn = (text: string) => [...text.matchAll(/DECANT_[A-Z]+(?:_[A-Z]+)*/g)].map(([name]) => name)
+
 test('every setting of the environment that a guide names is one', () => {
-  const known = new Set([...commandPage().matchAll(/DECANT_[A-Z]+/g)].map(([name]) => name))
-  for (const name of ['DECANT_PORT', 'DECANT_LISTEN']) known.add(name)
+  const known = new Set(variablesIn(commandPage() + settingsText()))
   for (const paper of guides()) {
-    for (const [name] of textOf(paper).matchAll(/DECANT_[A-Z]+/g))
-      assert.ok(known.has(name), `${paper}: ${name}`)
+    for (const name of variablesIn(textOf(paper))) assert.ok(known.has(name), `${paper}: ${name}`)
   }
 })
