@@ -51,6 +51,10 @@ export const faults: Readonly<Record<string, Sentence>> = {
     'must be at least the size of its image, {bound} MiB',
     '이미지 크기인 {bound} MiB 이상이어야 합니다',
   ),
+  overcommitted: s(
+    'would make datastore {datastore} promise {needed} MiB, more than its bound of {limit} MiB',
+    '데이터스토어 {datastore}이(가) {needed} MiB를 약속하게 되어 한도 {limit} MiB를 넘습니다',
+  ),
   'other-machine': s('is not of machine {machine}', '머신 {machine}의 것이 아닙니다'),
   'not-ready': s('is not ready: {value}', '아직 준비되지 않았습니다: {value}'),
   mark: s(

@@ -19,6 +19,7 @@ import { memory } from './rules/memory.ts'
 import { microvm } from './rules/microvm.ts'
 import { names } from './rules/names.ts'
 import { networks, nics } from './rules/networks.ts'
+import { promise } from './rules/promise.ts'
 import { revert } from './rules/revert.ts'
 import { volumes } from './rules/volumes.ts'
 
@@ -36,7 +37,7 @@ export const machineRules: readonly Rule<MachineSpec>[] = [
   revert,
   firstBoot,
 ]
-export const volumeRules: readonly Rule<VolumeSpec>[] = [volumes]
+export const volumeRules: readonly Rule<VolumeSpec>[] = [volumes, promise]
 export const networkRules: readonly Rule<NetworkSpec>[] = [networks]
 export const datastoreRules: readonly Rule<DatastoreSpec>[] = [datastores]
 
