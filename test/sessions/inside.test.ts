@@ -158,3 +158,14 @@ test('its file systems freeze and thaw; its clock is set', async (t) => {
   assert.equal((await decant('machine set-time web')).code, 0)
   assert.match((await decant('machine freeze off')).err, /does not run/)
 })
+
+test('whoever waits for a first boot hears that it failed, and waits no longer', async (t) => {
+  const { decant, bench } = await scene(t)
+  const holds = [{ code: 'guest/cloud-init-failed', facts: { why: 'no such package' } }]
+  const status = { state: 'running', host: 'h1', guest: { id: 'g2', epoch: 1, boot: 1 }, ready: null, holds }
+  await plant(bench.desk.replica, { kind: 'machine', name: 'hurt', project: 'default', status })
+  const waited = await decant('machine start hurt --wait=ready')
+  assert.notEqual(waited.code, 0)
+  assert.match(waited.err, /no such package/)
+  assert.equal((await decant('machine start hurt --wait')).code, 0)
+})

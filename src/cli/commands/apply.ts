@@ -219,7 +219,7 @@ export async function apply(args: Arguments, context: Context): Promise<number> 
       const kind = items[at]?.kind
       if (thing === undefined || kind === undefined) continue
       const isDone = (seen: typeof thing) => kind.isReady(seen) && (!isUntilReady || isReadyWithin(seen))
-      const after = await settle(context, { client, kind, thing, isDone, seconds })
+      const after = await settle(context, { client, kind, thing, isDone, seconds, isUntilReady })
       if (after !== undefined) sayWhatWaits(after, context)
     }
   }

@@ -71,7 +71,7 @@ async function verb(noun: Named<Verb>, args: Arguments, context: Context): Promi
     const after =
       waiting === undefined
         ? thing
-        : ((await settle(context, { client, kind, thing, isDone, seconds: waiting.seconds })) ?? thing)
+        : ((await settle(context, { client, kind, thing, isDone, ...waiting })) ?? thing)
     const facts = { ...factsOf(kind, name), what: act.title[options.language] }
     if (options.format === 'table') paper.line(paper.text(isDone(after) ? 'done' : 'accepted', facts))
     if (waiting !== undefined) sayWhatWaits(after, context)

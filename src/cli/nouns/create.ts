@@ -37,7 +37,7 @@ export async function settled(
   if (waiting === undefined) return thing
   const { seconds, isUntilReady } = waiting
   const isDone = (seen: Thing) => kind.isReady(seen) && (!isUntilReady || isReadyWithin(seen))
-  const ready = (await settle(context, { client, kind, thing, isDone, seconds })) ?? thing
+  const ready = (await settle(context, { client, kind, thing, isDone, seconds, isUntilReady })) ?? thing
   if (context.options.format === 'table')
     context.paper.line(context.paper.text('ready', factsOf(kind, thing.name)))
   sayWhatWaits(ready, context)

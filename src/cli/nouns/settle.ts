@@ -54,8 +54,11 @@ export function waitSeconds(args: Arguments, context: Context): number | undefin
   })
 }
 
-function failureOf(kind: Kind, thing: Thing, context: Context): Problem | undefined {
-  const reason: Reason | undefined = kind.hasFailed?.(thing)
+function failureOf({ kind, isUntilReady }: Settling, thing: Thing, context: Context): Problem | undefined {
+  const holds = holdsFrom(thing.status.holds)
+  // A first boot that failed inside does not come to its end by itself.
+  const inside = holds.find(({ code }) => String(code) === 'guest/cloud-init-failed') as Reason | undefined
+  const reason: Reason | undefined = kind.hasFailed?.(thing) ?? (isUntilReady === true ? inside : undefined)
   if (reason === undefined) return undefined
   return new Problem('object/failed', {
     kind: kind.name,
@@ -94,6 +97,8 @@ export type Settling = {
   readonly thing: Thing
   readonly isDone: (thing: Thing) => boolean
   readonly seconds: number
+  /** Whether the guest itself must say that it is done. */
+  readonly isUntilReady?: boolean
   /** Deletion waits for its end whatever fails on the way. */
   readonly isGoing?: boolean
 }
@@ -118,7 +123,7 @@ export async function settle(context: Context, settling: Settling): Promise<Thin
       isDone,
       seconds,
       signal: world.interrupted,
-      ...(isGoing ? {} : { failure: (seen) => failureOf(kind, seen, context) }),
+      ...(isGoing ? {} : { failure: (seen) => failureOf(settling, seen, context) }),
       onSight(seen) {
         last = seen
         tick()
