@@ -27,6 +27,8 @@ const tables: Readonly<Record<Unit, readonly [Readonly<Record<string, number>>, 
   seconds: [secondsPerUnit, 1],
 }
 
+export const isUnit = (text: unknown): text is Unit => typeof text === 'string' && Object.hasOwn(tables, text)
+
 /** Reads a quantity into `unit`. A bare number is already in that unit. Nothing when it is not one. */
 export function quantityFrom(text: string, unit: Unit): number | undefined {
   const [, digits, suffix = ''] = /^\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*$/.exec(text) ?? []

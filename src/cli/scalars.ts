@@ -1,6 +1,6 @@
 /** Plain values as people type them: what a field is called, how its value is read, what is wanted. */
 
-import { quantityFrom, type Unit } from '#base/quantity.ts'
+import { isUnit, quantityFrom } from '#base/quantity.ts'
 import { kebab } from '#base/text.ts'
 import type { Schema } from './schema.ts'
 
@@ -33,7 +33,8 @@ export function scalarFrom(schema: Schema, text: string): unknown {
   if (schema.enum !== undefined) return schema.enum.includes(text) ? text : undefined
   if (schema.type === 'boolean') return text === 'true' ? true : text === 'false' ? false : undefined
   if (schema.type === 'string') return text
-  const number = schema.unit === undefined ? numberFrom(text) : quantityFrom(text, schema.unit as Unit)
+  // A per cent is a number as it stands.
+  const number = isUnit(schema.unit) ? quantityFrom(text, schema.unit) : numberFrom(text)
   return number !== undefined && schema.type === 'integer' && !Number.isInteger(number) ? undefined : number
 }
 
@@ -42,7 +43,7 @@ const numberFrom = (text: string) => (/^-?\d+(\.\d+)?$/.test(text) ? Number(text
 export const wantedOf = (schema: Schema): string =>
   schema.enum !== undefined
     ? schema.enum.join(' | ')
-    : schema.unit !== undefined
+    : isUnit(schema.unit)
       ? `a quantity such as ${units[schema.unit] ?? schema.unit}`
       : ({ integer: 'a whole number', number: 'a number', boolean: 'true or false' }[schema.type ?? ''] ??
         'a text')
