@@ -2,6 +2,8 @@
 
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { openBridges } from '#drivers/network/bridge/bridge.ts'
 import { Problem } from '#model/problem.ts'
@@ -251,3 +253,28 @@ function serversOf(on: Lab): number[] {
   const pids = execFileSync('ip', ['netns', 'pids', on.host], { encoding: 'utf8' }).trim()
   return pids === '' ? [] : pids.split('\n').map(Number)
 }
+
+test(
+  'I-46 nobody takes the addresses of a network that stands, nor those where the host asks for names',
+  proves,
+  async (t) => {
+    const on = new Lab()
+    t.after(() => on.end())
+    const standing = netOf(9, {})
+    on.networks = [standing]
+    on.plug('a', nicOn(standing, 10))
+    assert.equal((await on.driver.settle(on.wished)).refusals.size, 0)
+    writeFileSync(join(on.folder, 'resolv.conf'), 'nameserver 10.77.3.53\nnameserver 10.77.9.1\n')
+    const [later, hijacker] = [
+      netOf(1, { subnet4: '10.77.9.0/25', subnet6: null }),
+      netOf(3, { subnet6: null }),
+    ]
+    on.networks = [later, hijacker, standing]
+    on.plug('b', { ...nicOn(later, 20), address6: null })
+    on.plug('c', { ...nicOn(hijacker, 53), address6: null })
+    const { refusals } = await on.driver.settle(on.wished)
+    assert.deepEqual([...refusals.keys()].toSorted(), [later.id, hijacker.id].toSorted())
+    for (const problem of refusals.values()) assert.equal(problem.code, 'network/subnet-overlap')
+    await on.driver.clear()
+  },
+)

@@ -23,6 +23,7 @@ import {
 } from './links.ts'
 import type { Link, PortKind } from './links.ts'
 import { Made } from './made.ts'
+import { nameServersIn } from './naming/resolvers.ts'
 import { Naming } from './naming/server.ts'
 import { setPaces } from './pace.ts'
 import { filterSheet } from './rules/filter.ts'
@@ -63,6 +64,7 @@ const vlanOf = ({ interface: name }: HostBridge) => name.replace(/^(dc....)b/, '
 class Bridges implements HostNetworking {
   readonly name = 'bridge'
   readonly #options: BridgeOptions
+  readonly #resolvFile: string
   readonly #tools: Tools
   readonly #made: Made
   readonly #naming: Naming
@@ -76,6 +78,7 @@ class Bridges implements HostNetworking {
 
   constructor(options: BridgeOptions) {
     const { folder, prefix = [], table, resolvFile = '/etc/resolv.conf', log = () => {} } = options
+    this.#resolvFile = resolvFile
     mkdirSync(folder, { recursive: true, mode: 0o711 })
     this.#options = options
     this.#tools = toolsIn(prefix)
@@ -182,15 +185,24 @@ class Bridges implements HostNetworking {
   #strangers({ bridges, ports }: HostNetworks, links: ReadonlyMap<string, Link>): Map<string, Problem> {
     const refusals = new Map<string, Problem>()
     const ours = new Set(this.#made.interfaces)
-    for (const [at, bridge] of bridges.entries()) {
+    const servers = nameServersIn(this.#resolvFile)
+    const isThere = ({ interface: name }: HostBridge) => links.has(name)
+    // Whoever comes later never takes the addresses of a network that stands.
+    const inOrder = [...bridges.filter(isThere), ...bridges.filter((bridge) => !isThere(bridge))]
+    const taken: HostBridge[] = []
+    for (const bridge of inOrder) {
       const names = [bridge.interface, ...portsOf(bridge, ports).map((port) => port.interface)]
       const strange = names.find((name) => links.has(name) && !ours.has(name))
       const others = [...links.values()].filter(({ name }) => !name.startsWith(bridge.interface.slice(0, 6)))
       const problem =
         strange === undefined
-          ? overlapOf(bridge, bridges.slice(0, at), others)
+          ? overlapOf(bridge, taken, {
+              others,
+              servers: isThere(bridge) ? [] : servers,
+            })
           : new Problem('network/name-taken', { interface: strange })
       if (problem !== undefined) refusals.set(bridge.network, problem)
+      else taken.push(bridge)
     }
     return refusals
   }
@@ -271,18 +283,19 @@ function without(world: HostNetworks, refusals: ReadonlyMap<string, Problem>): H
   return { ...world, bridges, ports: world.ports.filter(({ bridge }) => names.has(bridge)) }
 }
 
-/** An address that this host has already, on another network or an interface of its own. */
+/** An address that this host has already, on another network or an interface of its own, or where it asks for names. */
 function overlapOf(
   bridge: HostBridge,
-  others: readonly HostBridge[],
-  links: readonly Link[],
+  standing: readonly HostBridge[],
+  { others, servers }: { readonly others: readonly Link[]; readonly servers: readonly string[] },
 ): Problem | undefined {
   for (const which of ['gateway4', 'gateway6'] as const) {
     const subnet = bridge[which]?.subnet
     if (subnet === undefined) continue
     const taken = [
-      ...others.flatMap((other) => other[which]?.subnet ?? []),
-      ...links.flatMap(({ addresses }) => addresses),
+      ...standing.flatMap((other) => other[which]?.subnet ?? []),
+      ...others.flatMap(({ addresses }) => addresses),
+      ...servers,
     ]
     const other = taken.find((each) => areOverlapping(each, subnet))
     if (other !== undefined) return new Problem('network/subnet-overlap', { subnet, other })
