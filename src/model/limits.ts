@@ -100,6 +100,9 @@ export const limits = {
   agentAnswerMs: 10_000,
   /** Output that one command in a guest may give back. */
   agentOutputBytes: 1_048_576,
+  /** Packages kept for further builds of images: a Debian of ours takes 150 MiB; security updates replace most in a month. */
+  packageKeepMs: 30 * 24 * 3_600_000,
+  packageKeepBytes: 2 ** 32,
   /** Words of one command in a guest with all their characters, and its environment: Linux takes 2 MiB, people type less. */
   errandWords: 256,
   errandChars: 65_536,

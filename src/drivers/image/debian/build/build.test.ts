@@ -1,10 +1,15 @@
 /** The pure parts of a build: its partition table as any reader sees it, its sources, its story. */
 
 import assert from 'node:assert/strict'
+import { mkdtempSync, readdirSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { crc32 } from 'node:zlib'
 import { assert as check, integer, property } from 'fast-check'
+import { limits } from '#model/limits.ts'
 import { image } from '#kinds/image/schema.ts'
+import { prunePackages } from './keeping.ts'
 import { sourcesFor } from './mirrors.ts'
 import { grubAt, layoutOf, tablesOf } from './partitions.ts'
 import { filesFor, finishScript, packagesFor } from './recipe.ts'
@@ -150,4 +155,26 @@ test('how far a build is never goes back, and no word of a package is passed on'
   )
   assert.ok(fractions.every((fraction) => fraction >= 0 && fraction <= 1))
   assert.ok(told.every(({ step }) => !step.includes('evil')))
+})
+
+test('I-48: packages that are old, or more than are kept, go', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'decant-packages-'))
+  try {
+    for (const [name, ageDays, bytes] of [
+      ['new.deb', 0, limits.packageKeepBytes - 10],
+      ['later.deb', 1, 100],
+      ['old.deb', 40, 1],
+      ['old.txt', 40, 1],
+    ] as const) {
+      const path = join(folder, name)
+      writeFileSync(path, '')
+      truncateSync(path, bytes)
+      const at = Date.now() / 1000 - ageDays * 86_400
+      utimesSync(path, at, at)
+    }
+    await prunePackages(folder)
+    assert.deepEqual(readdirSync(folder).sort(), ['new.deb', 'old.txt'])
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 })

@@ -16,6 +16,7 @@ import { rewritten, type Admitted } from '../intake.ts'
 import { isRoot } from '../jail.ts'
 import { checkRoom, refused } from '../refusal.ts'
 import { hostProxies, hostSources, releases } from './mirrors.ts'
+import { prunePackages, watchRoom } from './keeping.ts'
 import { grubAt, layoutOf, sectorBytes, tablesOf } from './partitions.ts'
 import { beginScript, efiGrub, filesFor, finishScript, packagesFor, type Marks } from './recipe.ts'
 import { roomUid, runIn, type Room, type Task } from './room.ts'
@@ -46,7 +47,14 @@ export async function buildDebian(building: Building): Promise<Admitted> {
   const work = await mkdtemp(join(draft, 'build-'))
   const packages = join(cacheFolder, `packages-${wish.distribution}`)
   await mkdir(packages, { recursive: true, mode: 0o700 })
-  const room: Room = { work, packages, signal, environment: proxies() }
+  await prunePackages(packages)
+  const spare = watchRoom(into)
+  const room: Room = {
+    work,
+    packages,
+    signal: AbortSignal.any([signal, spare.signal]),
+    environment: proxies(),
+  }
   const story = new Story(report)
   try {
     const marks: Marks = { root: randomUUID(), efi: randomBytes(4).toString('hex').toUpperCase() }
@@ -65,6 +73,7 @@ export async function buildDebian(building: Building): Promise<Admitted> {
     } as const
     return { content, facts: { ...facts, ...rest } }
   } finally {
+    spare.end()
     await clear(room)
   }
 }
