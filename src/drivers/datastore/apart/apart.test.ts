@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { obeysDatastoreContract } from '#drivers/datastore/contract.ts'
+import { openDirectory } from '#drivers/datastore/directory/directory.ts'
 import { Problem } from '#model/problem.ts'
 import { Apart } from './apart.ts'
+import { serve } from './served.ts'
 
 const never = new AbortController().signal
 
@@ -44,15 +46,26 @@ function room(t: TestContext, answerMs = 30_000) {
   return { folder, open, children }
 }
 
+/** Both ends in this process; what is said is copied as it is between two. */
+function startHere(folder: string): ChildProcess {
+  const [parent, child] = [new EventEmitter(), new EventEmitter()]
+  const send = (to: EventEmitter) => (word: object) => {
+    const copy = structuredClone(word)
+    setImmediate(() => to.emit('message', copy))
+    return true
+  }
+  void serve(Object.assign(child, { send: send(parent) }) as never, () =>
+    openDirectory({ name: 'apart', folder }),
+  )
+  return Object.assign(parent, { connected: true, send: send(child), kill: () => true }) as never
+}
+
 obeysDatastoreContract('apart', async (t) => {
-  const { open } = room(t)
-  const first = open()
+  const { folder } = room(t)
+  const open = () => new Apart({ name: 'apart', start: () => startHere(folder), answerMs: 30_000 }).datastore
   return {
-    datastore: first.datastore,
-    reopen: async () => {
-      first.close()
-      return open().datastore
-    },
+    datastore: open(),
+    reopen: async () => open(),
     fill: async (draft) => {
       writeFileSync(join(draft, 'disk.raw'), Buffer.alloc(1024 * 1024))
       for (const name of ['kernel', 'initrd']) writeFileSync(join(draft, name), name)

@@ -5,7 +5,10 @@ import type { Datastore } from '#drivers/datastore/port.ts'
 import { isWord, reportWord, signalWord, type Answer, type Ask, type Order } from './words.ts'
 
 /** Resolves when the other end is gone. */
-export function serve(process: NodeJS.Process, open: () => Promise<Datastore>): Promise<void> {
+export function serve(
+  process: Pick<NodeJS.Process, 'on' | 'send'>,
+  open: () => Promise<Datastore>,
+): Promise<void> {
   const going = new Map<number, AbortController>()
   const answer = (said: Answer) => void process.send?.(said)
   let opened: Promise<Datastore> | undefined
