@@ -28,6 +28,8 @@ if [ -r $word ]; then
 fi
 name=/sys/firmware/qemu_fw_cfg/by_name/opt/decant/name/raw
 if [ -r $name ]; then $b head -c 63 $name > /run/decant/name; fi
+blocks=/sys/devices/system/memory/auto_online_blocks
+if [ -w $blocks ]; then $b echo online_movable > $blocks; fi
 ${load(disk)}
 tries=0
 while [ ! -b /dev/vda ] && [ $tries -lt 200 ]; do $b usleep 50000; tries=$((tries + 1)); done
@@ -47,12 +49,24 @@ mount -t tmpfs tmpfs /tmp
 if [ -s /run/decant/name ]; then hostname -F /run/decant/name; else hostname -F /etc/hostname; fi
 ip link set lo up
 acpid
+/etc/uevent
 httpd -h /srv/www
 if [ -e /sys/class/net/eth0 ]; then
   ip link set eth0 up
   udhcpc -i eth0 -b -S -t 5 -T 1 -A 5 -s /etc/udhcpc.script >/dev/null 2>&1
 fi
 if wget -q -O /dev/null http://127.0.0.1/; then echo 'decant-ready: http' > /dev/console; fi
+`
+
+/** CPUs that were plugged in while it runs are not used before somebody says so (kernel: cpu_hotplug). */
+const plugged = `#!/bin/sh
+case "\${SUBSYSTEM:-cpu}" in
+  cpu)
+    for switch in /sys/devices/system/cpu/cpu[0-9]*/online; do
+      if [ "$(cat $switch 2>/dev/null)" = 0 ]; then echo 1 > $switch; fi
+    done
+    ;;
+esac
 `
 
 /** Whoever still holds a file open would keep the disk from being laid down clean. */
@@ -81,6 +95,7 @@ esac
 const inittab = ({ tty, speed }: Console) => `::sysinit:/etc/init.d/start
 ${tty}::respawn:/sbin/getty -L ${speed} ${tty} vt100
 tty1::respawn:/sbin/getty 38400 tty1 linux
+::respawn:/sbin/uevent /etc/uevent
 ::ctrlaltdel:/sbin/reboot
 ::shutdown:/etc/init.d/stop
 `
@@ -132,6 +147,7 @@ export const guestFiles = (console: Console): readonly GuestFile[] => [
   script('etc/init.d/start', startUp),
   script('etc/init.d/stop', ending),
   script('etc/udhcpc.script', lease),
+  script('etc/uevent', plugged),
   script('etc/acpi/PWRF/00000080', '#!/bin/sh\nexec /sbin/poweroff\n'),
   script('srv/www/cgi-bin/index.cgi', page),
   text('etc/inittab', inittab(console)),

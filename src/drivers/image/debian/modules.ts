@@ -13,13 +13,14 @@ export type Unpack = (file: string) => Promise<Uint8Array>
 export const firstModules = ['qemu_fw_cfg']
 /** Without these there is no disk. */
 export const diskModules = ['virtio_pci', 'virtio_mmio', 'virtio_blk']
-/** Power button, network, entropy, balloon, console ports, word of a panic; as far as the kernel has them. */
+/** Power button, network, entropy, memory that comes and goes, console ports, word of a panic; as far as the kernel has them. */
 export const laterModules = [
   'virtio_net',
   'button',
   'evdev',
   'virtio_rng',
   'virtio_balloon',
+  'virtio_mem',
   'virtio_console',
   'pvpanic_pci',
   'pvpanic_mmio',
