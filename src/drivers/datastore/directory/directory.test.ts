@@ -210,3 +210,17 @@ test('a full disk is said with numbers and leaves nothing', async (t) => {
     execFileSync('umount', [folder])
   }
 })
+
+test('a disk that a guest had is copied elsewhere once the guest is off', async (t) => {
+  if (process.getuid?.() !== 0) return t.skip('only root gives files away')
+  const [from, to] = [
+    await openDirectory({ folder: temporary(t) }),
+    await openDirectory({ folder: temporary(t) }),
+  ]
+  const volume = randomUUID()
+  await from.create(volume, { format: 'qcow2', sizeBytes: mebibyte, image: null }, never)
+  await from.open(volume, 65_534)
+  const content = await from.open(volume, null)
+  await to.create(volume, { format: 'qcow2', sizeBytes: null, image: null, content }, never)
+  assert.equal((await to.observe(volume)).state, 'ready')
+})
