@@ -169,3 +169,14 @@ test('whoever waits for a first boot hears that it failed, and waits no longer',
   assert.match(waited.err, /no such package/)
   assert.equal((await decant('machine start hurt --wait')).code, 0)
 })
+
+test('I-48: so many errands at one time in a guest, and whoever leaves makes room', async () => {
+  const clock = hurriedClock()
+  const ports = { hypervisor: openFake(new FakeWorld(clock)) } as AgentPorts
+  const held = Array.from({ length: limits.errandsPerGuest }, () => sentInside(ports, 'g1'))
+  assert.throws(() => sentInside(ports, 'g1'), { code: 'request/too-many' })
+  const other = sentInside(ports, 'g2')
+  for (const channel of [...held, other]) channel.close()
+  await new Promise((wake) => setImmediate(wake))
+  sentInside(ports, 'g1').close()
+})
