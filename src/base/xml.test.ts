@@ -34,6 +34,24 @@ test('a document type, entities, what is not well-formed, too deep, too much: re
   assert.match(whyOf('') ?? '', /well-formed|empty/)
 })
 
+test('I-46 of what is far too deep or has far too many attributes little is read', () => {
+  const attributes = Array.from({ length: 60_000 }, (_, at) => `b${at}="c"`).join(' ')
+  for (const [text, why] of [
+    ['<a>'.repeat(300_000), /deeper/],
+    [`<a ${attributes}/>`, /attributes/],
+  ] as const) {
+    let read = 0
+    // Each tag costs as much as it is deep: were all of this read, nothing else would happen for seconds.
+    const slice = (from: number, to: number) => {
+      read = Math.max(read, to)
+      return text.slice(from, to)
+    }
+    const found = xmlFrom({ length: text.length, slice } as unknown as string)
+    assert.match('why' in found ? found.why : '', why)
+    assert.ok(read < 10_000, `${read} characters were read`)
+  }
+})
+
 test('whatever text is written is read back as it was', () => {
   holdsFor(
     property(string({ unit: 'binary' }), (text) => {

@@ -27,7 +27,9 @@ export type XmlBounds = { readonly chars: number; readonly depth: number; readon
 
 const usual: XmlBounds = { chars: 1_048_576, depth: 32, elements: 20_000 }
 
-const pieceChars = 65_536
+/** Few, for a tag costs as much as it is deep: what is refused for its depth must not get much deeper first. */
+const pieceChars = 1024
+const attributesAtMost = 256
 
 /** The root element, or why the text is refused. */
 export function xmlFrom(text: string, bounds: XmlBounds = usual): XmlElement | { readonly why: string } {
@@ -36,12 +38,19 @@ export function xmlFrom(text: string, bounds: XmlBounds = usual): XmlElement | {
   let root: XmlElement | undefined
   let why: string | undefined
   let elements = 0
+  let pending = 0
   const refuse = (reason: string) => (why ??= reason)
   const parser = new SaxesParser({ xmlns: true })
   parser.on('error', ({ message }) => refuse(`the XML is not well-formed (${message.slice(0, 120)})`))
   parser.on('doctype', () => refuse('the XML has a document type (DOCTYPE)'))
+  parser.on('attribute', () => {
+    pending += 1
+    if (pending > attributesAtMost)
+      refuse(`the XML has an element with more than ${attributesAtMost} attributes`)
+  })
   parser.on('opentag', ({ local, uri, attributes }) => {
     elements += 1
+    pending = 0
     if (elements > bounds.elements) refuse(`the XML has more than ${bounds.elements} elements`)
     if (around.length >= bounds.depth) refuse(`the XML is deeper than ${bounds.depth} elements`)
     if (why !== undefined) return
