@@ -12,6 +12,7 @@ import { inert } from '#base/text.ts'
 import { Problem } from '#model/problem.ts'
 import type { Clock } from '#drivers/clock/port.ts'
 import type { Guest } from '../guest.ts'
+import { bounded, checkRoom, mostBytesOf, type Bound } from './stream.ts'
 
 const socketName = 'memory.sock'
 const everyMs = 20
@@ -35,7 +36,9 @@ export async function keepMemory(
   const wasRunning = status === 'running'
   const isLive = wasRunning && (await canStreamLive(guest))
   await qmp.ask('migrate-set-parameters', { 'max-bandwidth': bytesPerSecond })
-  const sink = await listen(guest.folder, file)
+  await checkRoom(file)
+  const { memoryMib = 0, memoryMaxMib = 0 } = guest.record?.running ?? {}
+  const sink = await listen(guest.folder, { file, mostBytes: mostBytesOf(Math.max(memoryMib, memoryMaxMib)) })
   const before = on.clock.monotonic()
   let pausedMs = 0
   try {
@@ -46,6 +49,10 @@ export async function keepMemory(
       if (pausedMs === 0) pausedMs = on.clock.monotonic() - before
     })
     await sink.done
+  } catch (fault) {
+    // What went wrong with the file is the reason; QEMU only says that nobody listens any more.
+    await Promise.race([sink.done, undefined])
+    throw fault
   } finally {
     sink.close()
     // A migration under way would hold the guest; none, and the guest would stand still for ever.
@@ -107,7 +114,8 @@ type Sink = { readonly done: Promise<void>; readonly close: () => void }
 const partOf = (file: string) => `${file}.part`
 
 /** One stream is taken, to the end. The way to the socket is short however deep the folder lies: see `socket.ts`. */
-async function listen(folder: string, file: string): Promise<Sink> {
+async function listen(folder: string, bound: Bound): Promise<Sink> {
+  const { file } = bound
   rmSync(join(folder, socketName), { force: true })
   await rm(partOf(file), { force: true })
   const descriptor = openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY)
@@ -123,7 +131,7 @@ async function listen(folder: string, file: string): Promise<Sink> {
   } finally {
     closeSync(descriptor)
   }
-  const done = received(server, file)
+  const done = received(server, bound)
   done.catch(() => undefined)
   return {
     done,
@@ -134,14 +142,21 @@ async function listen(folder: string, file: string): Promise<Sink> {
   }
 }
 
-async function received(server: Server, file: string): Promise<void> {
+async function received(server: Server, bound: Bound): Promise<void> {
   const socket = await new Promise<Socket>((come, fail) => {
     server.once('close', () => fail(new Error('no memory came')))
     server.once('connection', come)
   })
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL
-  const descriptor = openSync(partOf(file), flags, 0o600)
-  await pipeline(socket, createWriteStream('', { fd: descriptor, flush: true }))
+  const part = partOf(bound.file)
+  const sink = createWriteStream('', { fd: openSync(part, flags, 0o600), flush: true })
+  try {
+    await pipeline(socket, (pieces) => bounded(pieces, bound), sink)
+  } catch (fault) {
+    // Others need its room.
+    await rm(part, { force: true })
+    throw fault
+  }
 }
 
 async function publish(file: string) {
