@@ -118,14 +118,18 @@ export function fragmentedRouter(mac: string, from: string): Buffer {
   return ether(mac, '33:33:00:00:00:01', 0x86dd, packet6(44, from, 'ff02::1', piece))
 }
 
-/** The same behind options that are themselves cut in two: the first piece does not tell what comes. */
-export function hiddenRouter(mac: string, from: string): Buffer[] {
-  const content = router(mac, from).subarray(14 + 40)
+/**
+ * The same behind options that are themselves cut in two: the first piece does not tell what comes. To one neighbour
+ * alone, whose system believes it no less (RFC 4861, §6.1.2).
+ */
+export function hiddenRouter(mac: string, from: string, target: { mac: string; address: string }): Buffer[] {
+  const said = Buffer.concat([hex('86 00 0000 40 00 0708 00000000 00000000 01 01'), hex(mac)])
+  const content = icmp6(mac, from, target.address, said).subarray(14 + 40)
   const pieces = [
     Buffer.concat([hex('3c 00 0001 00000002'), hex('3a 01 01 0c 00000000')]),
     Buffer.concat([hex('3c 00 0008 00000002'), hex('0000000000000000'), content]),
   ]
-  return pieces.map((piece) => ether(mac, '33:33:00:00:00:01', 0x86dd, packet6(44, from, 'ff02::1', piece)))
+  return pieces.map((piece) => ether(mac, target.mac, 0x86dd, packet6(44, from, target.address, piece)))
 }
 
 export const dhcpDiscover = (mac: string, id: number) =>
