@@ -1,6 +1,15 @@
 /** YAML that strangers write, as YAML 1.1 has it: one document, bounded in depth and aliases, and where each value stands. */
 
-import { isCollection, isNode, LineCounter, parseDocument, type Document, type Node } from 'yaml'
+import {
+  isCollection,
+  isNode,
+  isScalar,
+  LineCounter,
+  parseDocument,
+  visit,
+  type Document,
+  type Node,
+} from 'yaml'
 
 export type YamlPath = readonly (string | number)[]
 export type YamlText = { readonly value: unknown; readonly lineOf: (path: YamlPath) => number }
@@ -19,12 +28,34 @@ export function yamlFrom(text: string): YamlText | YamlFault {
     lineCounter: lines,
     prettyErrors: false,
     logLevel: 'silent',
+    // The library compares each key with each: ten thousand would hold up everybody for seconds.
+    uniqueKeys: false,
   })
   const [error] = document.errors
   if (error !== undefined) return { why: error.message.slice(0, 200), line: lines.linePos(error.pos[0]).line }
+  const twice = keyTwiceIn(document)
+  if (twice !== undefined)
+    return { why: 'Map keys must be unique', line: lines.linePos(twice.range?.[0] ?? 0).line }
   const read = valueOf(document)
   if ('why' in read) return { ...read, line: 1 }
   return { value: read.value, lineOf: (path) => lineAt(document, lines, path) }
+}
+
+/** The first key of a mapping that was there before; a merge may come several times. */
+function keyTwiceIn(document: Document): Node | undefined {
+  let found: Node | undefined
+  visit(document, {
+    Map: (_, { items }) => {
+      const known = new Set<unknown>()
+      for (const { key } of items) {
+        if (!isScalar(key) || key.value === '<<') continue
+        if (known.has(key.value)) found ??= key
+        known.add(key.value)
+      }
+      return found === undefined ? undefined : visit.BREAK
+    },
+  })
+  return found
 }
 
 /** The library throws where aliases multiply, and where a merge is none. */
