@@ -15,6 +15,12 @@ export class FakeNetworking implements HostNetworking {
   fault: (() => void) | undefined
   readonly #listeners = new Set<() => void>()
 
+  /** Interfaces of networks, without those that are refused. */
+  get standing(): string[] {
+    const made = this.world.bridges.filter(({ network }) => !this.refusals.has(network))
+    return made.map((bridge) => bridge.interface).toSorted()
+  }
+
   async lack() {
     return null
   }
