@@ -93,13 +93,16 @@ const codes = (holds: readonly { readonly code: string; readonly facts: object }
 /** Holds that explain for good why a machine does not run; nothing heals them but another wish. */
 const lasting = new Set(['machine/no-host', 'machine/no-room'])
 
+/** What a person has to decide: to bring a part back or to reboot, to name another source. */
+const forPerson = new Set(['guest/memory-parts', 'machine/snapshot-not-ready', 'machine/snapshot-failed'])
+
 function machineWants(center: Datacenter, replica: Replica, machine: MachineDocument): string[] {
   const { name, spec, status } = machine
   const told = `machine ${name} is ${status.state}, wished ${spec.power}: ${codes(status.holds)}`
   if (machine.deletingAtMs !== null) return [told]
   if (isHalfReverted(machine)) return [`machine ${name} has not gone back: ${codes(status.holds)}`]
   if (status.holds.some(({ code }) => lasting.has(code)) && !hasRoom(replica, machine)) return []
-  if (isHeldByAnother(replica, machine)) return []
+  if (isHeldByAnother(replica, machine) || status.holds.some(({ code }) => forPerson.has(code))) return []
   const [guest] = replica.by('guest-of', machine.id) as Stored<GuestDocument>[]
   if (guest === undefined) return spec.power === 'off' && status.state === 'stopped' ? [] : [told]
   const fact = factOf(center, machine, guest.document)
@@ -112,7 +115,9 @@ function machineWants(center: Datacenter, replica: Replica, machine: MachineDocu
 const isHalfReverted = ({ spec, status }: MachineDocument) =>
   spec.revert !== null &&
   spec.revert.at > status.revertedAt &&
-  !status.holds.some(({ code }) => code === 'machine/snapshot-missing')
+  !status.holds.some(({ code }) => unreturnable.has(code))
+
+const unreturnable = new Set(['machine/snapshot-missing', 'machine/memory-parts', 'snapshot/unfit'])
 
 /** A guest that runs has the disks that are wished, or people are told that they wait. */
 function partWants(center: Datacenter, { name, status }: MachineDocument, guest: GuestDocument): string[] {

@@ -156,6 +156,21 @@ const acts: readonly (readonly [weight: number, make: Make])[] = [
     }),
   ],
   [
+    1,
+    (random, scale) => ({
+      op: 'create',
+      kind: 'machine',
+      name: machineName(random, scale),
+      body: {
+        cloneOf: {
+          machine: machineName(random, scale),
+          snapshot: random() < 0.5 ? snapshotName(random) : null,
+          clone: random() < 0.7 ? 'linked' : 'full',
+        },
+      },
+    }),
+  ],
+  [
     0.5,
     () => ({ op: 'create', kind: 'image', name: 'base2', body: { source: 'starter', datastore: 'pool' } }),
   ],

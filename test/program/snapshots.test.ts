@@ -3,10 +3,11 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { test } from 'node:test'
 import { shown, write } from '#drivers/datastore/fake/disk.ts'
-import type { MachineDocument } from '#kinds/machine/schema.ts'
+import type { MachineDocument, MachineSpec } from '#kinds/machine/schema.ts'
 import type { SnapshotDocument } from '#kinds/snapshot/schema.ts'
 import type { VolumeDocument } from '#kinds/volume/schema.ts'
 import type { Document } from '#model/document.ts'
+import { memoryDisk } from '#drivers/store/memory/store.ts'
 import { create, edit, state, together, until, wished } from './bench.ts'
 
 type Lab = Awaited<ReturnType<typeof together>>
@@ -120,7 +121,7 @@ test('I-20 controller and agent killed while a snapshot is taken: it is taken on
 })
 
 test('I-45 the key of an encrypted volume reaches its host and nothing that people read', async () => {
-  const { lab, controller, agent } = await running()
+  const { lab, controller, agent, machine } = await running()
   const volume = await create(controller, wished('volume', 'safe', { sizeMib: 4, isEncrypted: true }))
   await until(controller, volume, (seen) => state(seen) === 'ready')
   const wish = JSON.stringify(lab.notebook.get(`wish/volume/${volume.id}`))
@@ -131,6 +132,45 @@ test('I-45 the key of an encrypted volume reaches its host and nothing that peop
   const stored = await controller.desk.store.snapshot()
   ok(stored.entries.some(({ kind }) => kind === 'volume-key'))
   ok(!JSON.stringify(stored).includes(key))
+  const use = wished('machine', 'x', { disks: [{ name: 'safe', volume: 'safe' }] }).spec as MachineSpec
+  await edit(controller, machine, (now) => ({ ...now, spec: { ...(now.spec as object), disks: use.disks } }))
+  const hasIt = () => [...lab.world.guests.values()].some(({ shape }) => shape.disks.length === 2)
+  await until(controller, machine, hasIt)
+  for (const { kind, id, value } of (await controller.desk.store.snapshot()).entries)
+    ok(!JSON.stringify(value).includes(key), `${kind} ${id}`)
+  for (const { document } of controller.desk.replica.all('volume'))
+    ok(!JSON.stringify(document).includes(key))
+  for (const note of lab.notebook.keys('guest')) ok(!JSON.stringify(lab.notebook.get(note)).includes(key))
+  ok(![...lab.world.guests.values()].some(({ log, detail }) => `${log}${detail}`.includes(key)))
   await agent.stop()
   await controller.stop()
+})
+
+test('I-22 I-45 after a lost store the sealed key comes back from the host, and nobody is shown it', async () => {
+  const { lab, controller, agent } = await running()
+  const volume = await create(controller, wished('volume', 'safe', { sizeMib: 4, isEncrypted: true }))
+  await until(controller, volume, (seen) => state(seen) === 'ready')
+  const keyOf = () => {
+    const wish = JSON.stringify(lab.notebook.get(`wish/volume/${volume.id}`))
+    return (JSON.parse(wish) as { document: { keys: Record<string, string> } }).document.keys[volume.id] ?? ''
+  }
+  const key = keyOf()
+  ok(key.length >= 43)
+  await controller.stop()
+  lab.storeDisk.now = memoryDisk()
+  const again = await lab.startController()
+  const strays = (document: Document | undefined) =>
+    (document?.status as { unclaimed?: readonly unknown[] } | undefined)?.unclaimed?.length ?? 0
+  while (again.desk.replica.find('host', null, 'h1') === undefined)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  const host = again.desk.replica.find('host', null, 'h1')?.document as Document
+  await until(again, host, (seen) => strays(seen) > 0)
+  await again.desk.act('adopt', host, {})
+  await until(again, volume, (seen) => state(seen) === 'ready')
+  const stored = await again.desk.store.snapshot()
+  ok(stored.entries.some(({ kind, id }) => kind === 'volume-key' && id === volume.id))
+  ok(!JSON.stringify(stored).includes(key))
+  equal(keyOf(), key)
+  await agent.stop()
+  await again.stop()
 })

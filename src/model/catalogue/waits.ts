@@ -13,6 +13,9 @@ const forStart: ReadonlySet<ReasonCode> = new Set([
 const forPerson: ReadonlySet<ReasonCode> = new Set([
   'guest/crashed',
   'guest/memory-missing',
+  'guest/memory-parts',
+  'machine/memory-parts',
+  'snapshot/unfit',
   'guest/not-ours',
   'guest/paused-changes',
   'guest/powered-itself-off',
