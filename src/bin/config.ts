@@ -39,6 +39,16 @@ const Folders = z
   .transform((text) => text.split(':').filter((part) => part !== ''))
   .refine((folders) => folders.length <= 16 && folders.every(isAbsolute), 'must be absolute folders')
 
+const UsbDevices = z
+  .string()
+  .max(2_000)
+  .default('')
+  .transform((text) => text.split(',').filter((part) => part !== ''))
+  .refine(
+    (devices) => devices.length <= 64 && devices.every((device) => /^[0-9a-f]{4}:[0-9a-f]{4}$/.test(device)),
+    'must be VENDOR:PRODUCT as lsusb says it, such as 046d:c52b',
+  )
+
 const Simulation = z
   .string()
   .regex(/^\d{1,6},\d{1,6}$/, 'must be HOSTS,MACHINES, such as 100,1000')
@@ -79,6 +89,10 @@ export const Settings = z.strictObject({
   shareFolder: Folders.meta({
     value: 'DIR[:DIR]',
     description: 'Folders of this host below which machines may be shown folders (none)',
+  }),
+  usbDevice: UsbDevices.meta({
+    value: 'VENDOR:PRODUCT[,…]',
+    description: 'USB devices of this host that machines may be given (none)',
   }),
   allowPrivateAddresses: YesNo.default(false).meta({
     description: "Whether images may be fetched from addresses of this host's own networks (no)",

@@ -33,13 +33,13 @@ function numaNodes(): number {
   }
 }
 
-/** PCI devices that were bound for giving away (driver vfio-pci), and every USB device that is no hub. */
-function hostDevices(): string[] {
+/** PCI devices that were bound for giving away (driver vfio-pci), and the USB devices that are allowed and there. */
+function hostDevices(allowedUsb: readonly string[]): string[] {
   const pci = namesIn('/sys/bus/pci/drivers/vfio-pci').filter((name) => /^[0-9a-f]{4}:/.test(name))
   const usb = namesIn('/sys/bus/usb/devices').flatMap((name) => {
     const fact = (of: string) => textIn(`/sys/bus/usb/devices/${name}/${of}`)
     const address = `${fact('idVendor')}:${fact('idProduct')}`
-    return /^[0-9a-f]{4}:[0-9a-f]{4}$/.test(address) && fact('bDeviceClass') !== '09' ? [address] : []
+    return allowedUsb.includes(address) ? [address] : []
   })
   return [...new Set([...pci, ...usb])].toSorted().slice(0, 256)
 }
@@ -60,7 +60,7 @@ function textIn(path: string): string {
   }
 }
 
-export const hostFacts = (): HostFacts => ({
+export const hostFacts = (allowedUsb: readonly string[] = []): HostFacts => ({
   architecture: architectures[arch()] ?? arch(),
   cpus: availableParallelism(),
   memoryMib: Math.floor(totalmem() / 2 ** 20),
@@ -68,6 +68,6 @@ export const hostFacts = (): HostFacts => ({
   hostname: hostname().slice(0, 128),
   hugePagesMib: hugePages(),
   numaNodes: numaNodes(),
-  hostDevices: hostDevices(),
+  hostDevices: hostDevices(allowedUsb),
   bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
 })

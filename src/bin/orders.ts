@@ -33,6 +33,8 @@ export type AgentOrder = {
   readonly allowsPrivateAddresses: boolean
   /** Folders below which guests may be shown folders. */
   readonly shareFolders: readonly string[]
+  /** USB devices that guests may be given, as VENDOR:PRODUCT. */
+  readonly usbDevices: readonly string[]
   /** Folders below which datastores may lie. */
   readonly datastoreFolders: readonly string[]
 }

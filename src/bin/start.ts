@@ -90,6 +90,7 @@ function agentOf(settings: Settings, { layout, port, lock }: Place, { agent: cre
       importFolders: settings.importFolder,
       allowsPrivateAddresses: settings.allowPrivateAddresses,
       shareFolders: settings.shareFolder,
+      usbDevices: settings.usbDevice,
       datastoreFolders: settings.datastoreFolder,
     }),
     onReady: () => {},

@@ -114,6 +114,7 @@ export const words = {
   nics: s('NICs', 'NIC'),
   shares: s('Shares', '공유 폴더'),
   'host-devices': s('Host devices', '호스트 장치'),
+  'first-boot': s('First boot', '첫 부팅'),
   'as-image': s('as large as its image', '이미지 크기 그대로'),
   'from-image': s('from image {image}', '이미지 {image}에서'),
   'volume-named': s('volume {volume}', '볼륨 {volume}'),

@@ -102,6 +102,7 @@ export const candidate = (name: string): Candidate => ({
   hugePagesMib: { '2MiB': 0, '1GiB': 0 },
   numaNodes: 1,
   hostDevices: [],
+  shareFolders: [],
 })
 export const fresh: MachineObserved = {
   machine: { ...machine, host: null },

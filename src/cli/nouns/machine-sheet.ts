@@ -12,7 +12,7 @@ type Part = Readonly<Record<string, unknown>>
 
 /** Shown in a way of their own, or only of use to Decant. */
 const apart = new Set(
-  'image cpus memoryMib diskMib bootDisk disks cdroms nics shares hostDevices boot revert forceOnceSeconds'.split(
+  'image cpus memoryMib diskMib bootDisk disks cdroms nics shares hostDevices firstBoot boot revert forceOnceSeconds'.split(
     ' ',
   ),
 )
@@ -132,6 +132,9 @@ function partEntries(thing: Thing, fields: Readonly<Record<string, Schema>>, con
   ]
 }
 
+const firstBootText = (wish: unknown, schema: Schema | undefined, context: Context) =>
+  isObject(wish) ? unusual(wish, schema, [], context).join(', ') : nothing
+
 export function machineWish(thing: Thing, schema: Schema, context: Context): Entry[] {
   const { paper } = context
   const fields = schema.properties ?? {}
@@ -149,6 +152,7 @@ export function machineWish(thing: Thing, schema: Schema, context: Context): Ent
     [paper.text('cpus'), textOf(spec.cpus, 'cpus', context)],
     [paper.text('memory'), textOf(spec.memoryMib, 'memoryMib', context)],
     ...partEntries(thing, fields, context),
+    [paper.text('first-boot'), firstBootText(spec.firstBoot, fields.firstBoot, context)],
     ...rest,
   ]
   return entries.filter(([, value]) => value !== nothing && value !== '')

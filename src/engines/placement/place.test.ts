@@ -22,6 +22,7 @@ const host: Candidate = {
   hugePagesMib: { '2MiB': 2048, '1GiB': 0 },
   numaNodes: 1,
   hostDevices: ['0000:03:00.0'],
+  shareFolders: ['/srv/shares'],
 }
 const ask: Ask = {
   cpus: 2,
@@ -34,6 +35,7 @@ const ask: Ask = {
   hugePages: null,
   numaNodes: 1,
   hostDevices: [],
+  shareFolders: [],
 }
 
 const chosen = (placement: Placement) => (placement.isPlaced ? placement.host : undefined)
@@ -61,6 +63,7 @@ test('each rule refuses with its reason', () => {
     [{ hugePages: { size: '1GiB', mib: 1024 } }, {}, 'placement/huge-pages'],
     [{ hugePages: { size: '2MiB', mib: 1024 }, numaNodes: 2 }, {}, 'placement/numa'],
     [{ hostDevices: ['0000:04:00.0'] }, {}, 'placement/device'],
+    [{ shareFolders: ['/srv/shares/a', '/srv/sharesmore'] }, {}, 'placement/share'],
     [{ memoryMib: 4097 }, {}, 'placement/memory'],
     [{ cpus: 9 }, {}, 'placement/cpus'],
   ]
@@ -69,6 +72,7 @@ test('each rule refuses with its reason', () => {
 
 test('what the host can do is enough: a model that it runs, or one that it does not speak of, its own device', () => {
   equal(refusal({ cpuModel: 'Haswell', hostDevices: ['0000:03:00.0'], numaNodes: 4 }, {}), undefined)
+  equal(refusal({ shareFolders: ['/srv/shares', '/srv/shares/a'] }, {}), undefined)
   equal(refusal({ cpuModel: 'EPYC' }, { cpuModels: [] }), undefined)
   equal(refusal({ hugePages: { size: '2MiB', mib: 2048 } }, {}), undefined)
 })

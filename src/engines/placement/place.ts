@@ -9,10 +9,11 @@ import { pages } from './rules/pages.ts'
 import { reach } from './rules/reach.ts'
 import { ready } from './rules/ready.ts'
 import { room } from './rules/room.ts'
+import { shares } from './rules/shares.ts'
 import type { Ask, Candidate, Rule } from './rule.ts'
 
 /** Every rule there is, in the order in which refusals are told. Adding one is a file and a line. */
-export const rules: readonly Rule[] = [ready, fit, cpu, reach, network, devices, pages, room]
+export const rules: readonly Rule[] = [ready, fit, cpu, reach, network, devices, shares, pages, room]
 
 export type Refusal = { readonly host: string; readonly rule: string; readonly reason: Reason }
 

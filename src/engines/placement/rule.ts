@@ -20,6 +20,8 @@ export type Candidate = {
   readonly numaNodes: number
   /** Addresses of the devices that it gives away. */
   readonly hostDevices: readonly string[]
+  /** Folders below which it shows guests folders. */
+  readonly shareFolders: readonly string[]
 }
 
 export type Ask = {
@@ -36,6 +38,8 @@ export type Ask = {
   readonly hugePages: { readonly size: '2MiB' | '1GiB'; readonly mib: number } | null
   readonly numaNodes: number
   readonly hostDevices: readonly string[]
+  /** Folders of its host that it is shown. */
+  readonly shareFolders: readonly string[]
 }
 
 export type Rule = {

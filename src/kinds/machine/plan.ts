@@ -78,6 +78,7 @@ export const askOf = (
     wish.hugePages === 'none' ? null : { size: wish.hugePages, mib: wish.memoryMaxMib ?? wish.memoryMib },
   numaNodes: wish.numaNodes,
   hostDevices: wish.hostDevices.map(({ address }) => address),
+  shareFolders: wish.shares.map(({ folder }) => folder),
 })
 
 /** Every datastore that its disks lie in. */

@@ -138,6 +138,7 @@ export class HostAllocations implements Allocations {
       hugePagesMib: status.hugePagesMib,
       numaNodes: status.numaNodes,
       hostDevices: status.hostDevices,
+      shareFolders: status.shareFolders,
     }
   }
 

@@ -35,6 +35,8 @@ export type QemuOptions = {
   readonly binary?: string
   /** Folders of this host below which guests may be shown folders; absolute. None: none. */
   readonly shareFolders?: readonly string[]
+  /** USB devices of this host that guests may be given, as VENDOR:PRODUCT. None: none. */
+  readonly usbDevices?: readonly string[]
 }
 
 /** How often guests without a connection are looked for, and logs are bounded. */
@@ -56,6 +58,7 @@ class Qemu implements Hypervisor {
   readonly agent
   readonly #folder: string
   readonly #shareFolders: readonly string[]
+  readonly #usbDevices: readonly string[]
   readonly #clock: Clock
   readonly #emulator: Emulator | undefined
   readonly #means: Means
@@ -68,12 +71,13 @@ class Qemu implements Hypervisor {
   #isClosed = false
 
   constructor(
-    { folder, clock, shareFolders = [] }: QemuOptions,
+    { folder, clock, shareFolders = [], usbDevices = [] }: QemuOptions,
     emulator: Emulator | undefined,
     means: Means,
   ) {
     this.#folder = folder
     this.#shareFolders = shareFolders
+    this.#usbDevices = usbDevices
     this.#clock = clock
     this.#emulator = emulator
     this.#means = means
@@ -251,6 +255,7 @@ class Qemu implements Hypervisor {
       means: this.#means,
       features: featuresOf(this.#emulator, this.#means),
       shareFolders: this.#shareFolders,
+      usbDevices: this.#usbDevices,
       uids: this.#uids,
       tscKhz: await (this.#tscKhz ??= findTscKhz()),
       clock: this.#clock,

@@ -36,6 +36,8 @@ export type Ground = {
   readonly tscKhz: number | null
   /** Folders of this host below which guests may be shown folders. */
   readonly shareFolders: readonly string[]
+  /** USB devices of this host that guests may be given. */
+  readonly usbDevices: readonly string[]
   readonly clock: Clock
 }
 
@@ -45,7 +47,7 @@ export async function spawnGuest(guest: Guest, body: Body, ground: Ground, signa
   requireNotStale(guest.record, body)
   if (isRunningSo(guest, body)) return
   requireHere(body, ground.features, ground.emulator.architecture)
-  const devices = [...pciNodes(body), ...usbNodes(body)]
+  const devices = [...pciNodes(body), ...usbNodes(body, ground.usbDevices)]
   const uid = ground.means.isRoot ? ground.uids.of(guest.folder) : null
   guest.isSpawning = true
   try {

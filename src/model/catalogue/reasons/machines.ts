@@ -51,6 +51,10 @@ export const machinesReasons = {
     'the host does not give away device {device}',
     '호스트가 장치 {device}을(를) 내주지 않습니다',
   ),
+  'placement/share': s(
+    'the host allows no share of {folder}: start Decant there with --share-folder',
+    '호스트가 폴더 {folder}의 공유를 허용하지 않습니다. 그 호스트의 Decant를 --share-folder로 시작하십시오',
+  ),
   'change/at-start': s('a running guest cannot take it', '실행 중인 게스트에는 적용할 수 없습니다'),
   'change/no-hotplug': s('a microvm has no hot-plug', 'microvm은 실행 중 장치 변경을 지원하지 않습니다'),
   'change/cpus-removed': s(

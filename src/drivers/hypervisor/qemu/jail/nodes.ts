@@ -79,9 +79,19 @@ const isFree = (address: string) =>
 
 const usbFolder = '/sys/bus/usb/devices'
 
-/** Nodes of the USB devices that are given away, in their order. Problem `feature/not-here` when one is not there. */
-export function usbNodes({ spec }: Body): readonly string[] {
-  return spec.shape.hostDevices.filter(({ bus }) => bus === 'usb').map(({ address }) => usbNode(address))
+/**
+ * Nodes of the USB devices that are given away, in their order. Problem `feature/not-here` when one is not there, or is
+ * none that whoever runs this host has allowed.
+ */
+export function usbNodes({ spec }: Body, allowed: readonly string[]): readonly string[] {
+  const wished = spec.shape.hostDevices.filter(({ bus }) => bus === 'usb')
+  const refused = wished.find(({ address }) => !allowed.includes(address))
+  if (refused !== undefined)
+    throw new Problem('feature/not-here', {
+      what: `USB device ${refused.address}`,
+      why: 'this host gives it to no machine (setting --usb-device)',
+    })
+  return wished.map(({ address }) => usbNode(address))
 }
 
 function usbNode(address: string): string {
