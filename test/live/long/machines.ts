@@ -123,7 +123,11 @@ test('secure boot keeps a loader out that one byte was changed of', async (t) =>
 
 test('a shared folder is read and written as allowed, and no link leads out of it', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'decant-share-'))
-  t.after(() => rmSync(folder, { recursive: true }))
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'nosuid,nodev,mode=0700', 'tmpfs', folder])
+  t.after(() => {
+    execFileSync('umount', [folder])
+    rmSync(folder, { recursive: true })
+  })
   mkdirSync(join(folder, 'web'))
   writeFileSync(join(folder, 'web/hello'), 'from the host')
   symlinkSync('/etc', join(folder, 'out'))

@@ -13,6 +13,7 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
+  readFileSync,
   readdirSync,
   readlinkSync,
   realpathSync,
@@ -76,6 +77,7 @@ function tpmOf({ jail, uids }: PartnersWith): Partner {
 function shareOf({ jail, body, shareFolders }: PartnersWith, n: number): Partner {
   const share = body.spec.shape.shares[n] ?? { tag: '', folder: '', isReadOnly: true }
   const { root, below } = allowed(share.folder, shareFolders)
+  if (!share.isReadOnly && jail.uid !== null) requireHarmless(join(root, below))
   const [name, point] = [`share${n}`, join(jail.folder, `point${n}`)]
   mkdirSync(point, { recursive: true, mode: 0o700 })
   const server = findShareServer() ?? 'virtiofsd'
@@ -103,6 +105,41 @@ export function allowed(wished: string, roots: readonly string[]) {
       why: 'it lies below no folder that this host allows (setting shareFolders of the agent)',
     })
   return { root: realpathSync(root), below: relative(root, folder) || '.' }
+}
+
+/**
+ * What a guest's root writes to a shared folder belongs to the host's root: set-uid programs and device nodes
+ * among it would make a local user of the host its master. Problem `feature/not-here` unless the file system
+ * takes neither.
+ */
+function requireHarmless(folder: string) {
+  const options = mountOptions(readFileSync('/proc/self/mountinfo', 'utf8'), realpathSync(folder))
+  if (options.includes('nosuid') && options.includes('nodev')) return
+  throw new Problem('feature/not-here', {
+    what: 'this shared folder with writing',
+    why: 'its file system is not mounted nosuid,nodev, so that a guest could leave programs there that act as root on the host; mount it so, or share it read-only',
+  })
+}
+
+/** Options of the mount that a folder lies in, from the text of mountinfo (proc(5)). */
+export function mountOptions(mountinfo: string, folder: string): readonly string[] {
+  const mounts = mountinfo.split('\n').flatMap((line) => {
+    const [, , , , point, options] = line.split(' ')
+    const plain = point?.replaceAll(/\\([0-7]{3})/g, (_, octal: string) =>
+      String.fromCodePoint(Number.parseInt(octal, 8)),
+    )
+    return plain === undefined || options === undefined ? [] : [{ point: plain, options }]
+  })
+  const holds = ({ point }: { readonly point: string }) =>
+    point === '/' || folder === point || folder.startsWith(`${point}/`)
+  // Of several at one place the last covers the others.
+  const best = mounts
+    .filter(holds)
+    .reduce<(typeof mounts)[number] | undefined>(
+      (found, mount) => (found === undefined || mount.point.length >= found.point.length ? mount : found),
+      undefined,
+    )
+  return best?.options.split(',') ?? []
 }
 
 async function startOne(

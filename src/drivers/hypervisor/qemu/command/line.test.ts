@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { GuestShape } from '#kinds/guest/parts.ts'
 import { guest } from '#kinds/guest/schema.ts'
 import type { Body, DiskFile, Plug } from '../../port.ts'
-import { allowed } from '../partners.ts'
+import { allowed, mountOptions } from '../partners.ts'
 import { requireHere, requirePlain } from '../demands.ts'
 import { machineOf } from '../emulator.ts'
 import { fileIn } from '../parts/drives.ts'
@@ -277,4 +277,17 @@ test("a shared folder lies below an allowed one, QEMU's names of files and model
   }
   assert.deepEqual(modelsIn(JSON.stringify(told)), ['Nehalem'])
   assert.equal(modelsIn('{"return":{}}'), undefined)
+})
+
+test('a folder that is written to lies where neither set-uid programs nor devices count', () => {
+  const mounts = [
+    '22 1 0:5 / / rw,relatime shared:1 - ext4 /dev/vda rw',
+    '23 22 0:6 / /srv rw,nosuid,nodev - ext4 /dev/vdb rw',
+    '24 23 0:7 / /srv/with\\040space rw - ext4 /dev/vdc rw',
+    '25 22 0:8 / /srv rw,nosuid - tmpfs tmpfs rw',
+  ].join('\n')
+  assert.deepEqual(mountOptions(mounts, '/home/x'), ['rw', 'relatime'])
+  assert.deepEqual(mountOptions(mounts, '/srv/a'), ['rw', 'nosuid'], 'the later mount covers')
+  assert.deepEqual(mountOptions(mounts, '/srv/with space'), ['rw'])
+  assert.deepEqual(mountOptions(mounts, '/srvx'), ['rw', 'relatime'])
 })
