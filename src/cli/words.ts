@@ -34,6 +34,11 @@ export const words = {
     '머신 {name}에 {part}이(가) 없습니다. 있는 것: {parts}',
   ),
   'nothing-to-change': s('Nothing to change was given', '바꿀 내용이 없습니다'),
+  'no-drive': s(
+    'Machine {name} has no CD drive; `decant machine attach {name} --cdrom IMAGE` gives it one at its next start',
+    '머신 {name}에 CD 드라이브가 없습니다. `decant machine attach {name} --cdrom IMAGE` 명령으로 추가하면 다음 시작 때 생깁니다',
+  ),
+  'which-drive': s('Say which drive with `--drive`: {drives}', '`--drive`로 드라이브를 고르십시오: {drives}'),
   'file-unreadable': s('{path} cannot be read: {why}', '{path}을(를) 읽을 수 없습니다: {why}'),
   'file-shape': s(
     '{path} holds something that is no object: {why}',

@@ -116,3 +116,25 @@ test('what is shown of a machine is what is not as usual, a line for each part; 
   assert.match(all, /Boot order/)
   assert.doesNotMatch(all, /every field/)
 })
+
+test('a medium goes into the drive that is meant, and out again; where none is, it is said how to get one', async (t) => {
+  const { decant } = await sessionFor(t)
+  const media = async () =>
+    (JSON.parse((await decant('machine show web --format json')).out) as { spec: { cdroms: object[] } }).spec
+      .cdroms
+  await decant('image create disc --source upload')
+  await decant('machine create web')
+  assert.match(
+    (await decant('machine insert web disc')).err,
+    /no CD drive; `decant machine attach web --cdrom/,
+  )
+  await decant('machine attach web --cdrom disc')
+  assert.equal((await decant('machine eject web')).code, 0)
+  assert.deepEqual(await media(), [{ image: null }])
+  assert.equal((await decant('machine insert web disc')).code, 0)
+  assert.deepEqual(await media(), [{ image: 'disc' }])
+  await decant('machine attach web --cdrom disc')
+  assert.match((await decant('machine eject web')).err, /--drive`: cdrom0 disc, cdrom1 disc/)
+  assert.equal((await decant('machine eject web --drive cdrom1')).code, 0)
+  assert.deepEqual(await media(), [{ image: 'disc' }, { image: null }])
+})

@@ -1,49 +1,17 @@
 /** `decant machine attach|detach|resize|clone`: edits of lists that read better as words of their own. */
 
-import { isObject } from '#base/json.ts'
 import type { Kind } from '#model/kind.ts'
-import type { Thing, Wish } from '#client/client.ts'
 import { onlyOperand, usage, type Arguments } from '../arguments.ts'
 import type { Context, Flag } from '../command.ts'
 import type { FieldFlag } from '../flags.ts'
 import { partFlags } from '../shorthands.ts'
 import { specFrom } from '../wish.ts'
-import { createdFrom, settled } from './create.ts'
-import { changeOf, factsOf, giveBack, type Action } from './noun.ts'
-import { waitFlag, waitingFrom } from './settle.ts'
-import { fieldFlagsOf, generationFlag, planFlag, sayRehearsal, wishFlags } from './wishing.ts'
-
-type Part = Readonly<Record<string, unknown>>
-
-const listAt = (spec: unknown, field: string): readonly Part[] => {
-  const list = isObject(spec) ? spec[field] : undefined
-  return Array.isArray(list) ? list.filter(isObject) : []
-}
-
-/** Sends an edit of what is wished, or says what it would do. */
-async function patch(
-  kind: Kind,
-  { before, spec }: { readonly before: Thing; readonly spec: Part },
-  args: Arguments,
-  context: Context,
-): Promise<number> {
-  const client = await context.client()
-  const { name } = before
-  const body: Wish = { spec }
-  // Lists are sent whole, so that nobody's change of the same list gets lost unseen.
-  const change = { ifGeneration: before.generation, ...changeOf(context, args) }
-  if (args.has('plan'))
-    return sayRehearsal(context, await client.rehearse(kind, { op: 'patch', name, body }, change))
-  const after = await client.patch(kind, name, body, change)
-  const word = after.generation === before.generation ? 'unchanged' : 'changed'
-  if (context.options.format === 'table') context.paper.line(context.paper.text(word, factsOf(kind, name)))
-  const waiting = waitingFrom(args, context)
-  await giveBack(context, [await settled(kind, after, { client, waiting, context })], false)
-  return 0
-}
-
-const standing = async (kind: Kind, name: string, context: Context) =>
-  (await context.client()).get(kind, name, context.options.project)
+import { createdFrom } from './create.ts'
+import { editFlags, listAt, patch, standing, type Part } from './machine-edit.ts'
+import { mediaActions } from './machine-media.ts'
+import type { Action } from './noun.ts'
+import { waitFlag } from './settle.ts'
+import { fieldFlagsOf, planFlag, wishFlags } from './wishing.ts'
 
 const readingOf = (context: Context) => ({
   language: context.options.language,
@@ -145,8 +113,6 @@ async function clone(kind: Kind, args: Arguments, context: Context): Promise<num
   return createdFrom(kind, { name, base: { cloneOf } }, args, context)
 }
 
-const editFlags = [waitFlag, planFlag, generationFlag]
-
 /** What only machines have. */
 export const machineActions = (kind: Kind): readonly Action[] => [
   {
@@ -163,6 +129,7 @@ export const machineActions = (kind: Kind): readonly Action[] => [
     flags: () => editFlags,
     run: (args, context) => detach(kind, args, context),
   },
+  ...mediaActions(kind),
   {
     name: 'resize',
     summary: 'Change CPUs, memory and sizes of disks, live where that can be',

@@ -16,6 +16,7 @@ export type Action = {
     | 'NAME'
     | 'NAME…'
     | 'NAME PART…'
+    | 'NAME IMAGE'
     | 'DISTRIBUTION NAME'
     | 'SOURCE NEW'
     | 'SOURCE TARGET'

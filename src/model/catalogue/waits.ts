@@ -22,7 +22,9 @@ const forPerson: ReadonlySet<ReasonCode> = new Set([
   'guest/unclaimed',
   'guest/watchdog',
   'machine/image-failed',
+  'machine/memory-parts',
   'machine/snapshot-failed',
+  'snapshot/unfit',
   'volume/encrypted-needs-qcow2',
   'volume/move-has-snapshots',
   'volume/shrink',
@@ -35,6 +37,7 @@ const onlyTold: ReadonlySet<ReasonCode> = new Set([
   'datastore/overcommitted',
   'guest/cloud-init-failed',
   'guest/memory-left',
+  'network/needs-bridge',
 ])
 
 export const waitsForStart = ({ code }: Pick<Reason, 'code'>) => forStart.has(code)
