@@ -14,6 +14,9 @@ const packages: Readonly<Record<string, string>> = {
   bwrap: 'bubblewrap',
   prlimit: 'util-linux',
   xz: 'xz-utils',
+  getsubids: 'uidmap',
+  newuidmap: 'uidmap',
+  newgidmap: 'uidmap',
   cp: 'coreutils',
 }
 

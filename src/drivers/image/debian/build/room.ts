@@ -8,6 +8,7 @@
 
 import { spawn, type ChildProcess } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
+import { userInfo } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 import { inert } from '#base/text.ts'
 import { Problem } from '#model/problem.ts'
@@ -113,14 +114,20 @@ export async function runIn(room: Room, task: Task): Promise<void> {
     stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8', TMPDIR: '/tmp', ...room.environment },
   })
-  const kill = () => child.kill('SIGKILL')
+  const inner: Inner = { pid: undefined }
+  const kill = () => {
+    child.kill('SIGKILL')
+    // Until it has its users it does not hear that its parent died; all else of the room dies with it.
+    if (inner.pid !== undefined) killed(inner.pid)
+  }
   limit.addEventListener('abort', kill, { once: true })
   const complaint = linesOf(child.stderr as Readable, task.onLine)
-  const mapped = mapUsers(child, signal).catch((fault: unknown) => {
+  const mapped = mapUsers(child, inner, signal).catch((fault: unknown) => {
     kill()
     return fault
   })
   const ended = await endOf(child)
+  inner.pid = undefined
   limit.removeEventListener('abort', kill)
   signal.throwIfAborted()
   const fault = await mapped
@@ -145,8 +152,10 @@ function failure(task: Task, { ended, isLate, complaint }: Ending): Problem {
   const isBare = ended instanceof Error && 'code' in ended && ended.code === 'ENOENT'
   if (isBare || /^setpriv: .*bwrap/.test(complaint))
     return new Problem('tool/missing', { tool: 'bwrap', package: 'bubblewrap' })
-  if (/: failed to execute|No such file or directory$/.test(complaint) && complaint.includes(task.tool))
-    return new Problem('tool/missing', { tool: task.tool, package: task.package })
+  const isNone = new RegExp(`^(bwrap: execvp|prlimit: failed to execute) ${task.tool}: No such file`).test(
+    complaint,
+  )
+  if (isNone) return new Problem('tool/missing', { tool: task.tool, package: task.package })
   const late = `it took longer than ${task.timeoutMs / 1000} seconds`
   const why = isLate ? late : complaint === '' ? `it ended with ${String(ended)}` : complaint
   return new Problem('tool/failed', { tool: task.tool, why })
@@ -171,16 +180,15 @@ function linesOf(stream: Readable, onLine: ((line: string) => void) | undefined)
 }
 
 /** bwrap waits, its users not named yet, until a byte comes. What it says is read to its end: it dies of a closed pipe. */
-async function mapUsers(child: ChildProcess, signal: AbortSignal): Promise<undefined> {
+async function mapUsers(child: ChildProcess, inner: Inner, signal: AbortSignal): Promise<undefined> {
   const [, , , go, info] = child.stdio as unknown as [null, null, Readable, Writable, Readable]
   go.on('error', () => {})
   let said = ''
-  let isMapped = false
   for await (const text of info.setEncoding('utf8')) {
     said += String(text)
     const pid = /"child-pid": (\d+)[,\s]/.exec(said)?.[1]
-    if (pid === undefined || isMapped) continue
-    isMapped = true
+    if (pid === undefined || inner.pid !== undefined) continue
+    inner.pid = Number(pid)
     if (isRoot())
       for (const map of ['uid_map', 'gid_map'])
         writeFileSync(`/proc/${pid}/${map}`, `0 ${roomUid} ${uidCount}\n`)
@@ -190,18 +198,29 @@ async function mapUsers(child: ChildProcess, signal: AbortSignal): Promise<undef
   return undefined
 }
 
-async function mapByHelper(pid: string, signal: AbortSignal) {
-  const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0]
-  const run = { signal, folder: '/' }
-  const range = async (file: string) => {
-    const said = await runTool('getsubids', file === 'gid' ? ['-g', String(uid)] : [String(uid)], run)
-    const [, first, count] = /:\s*\S+\s+(\d+)\s+(\d+)/.exec(said) ?? []
-    if (first === undefined || count === undefined)
-      throw new Problem('tool/failed', { tool: 'newuidmap', why: '/etc/subuid allots this user no range' })
-    return [first, String(Math.min(Number(count), uidCount - 1))] as const
+/** The first process of the room, as the host counts; known until the room's end is known. */
+type Inner = { pid: number | undefined }
+
+function killed(pid: number) {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // Gone already.
   }
-  const [firstUid, uids] = await range('uid')
-  const [firstGid, gids] = await range('gid')
-  await runTool('newuidmap', [pid, '0', String(uid), '1', '1', firstUid, uids], run)
-  await runTool('newgidmap', [pid, '0', String(gid), '1', '1', firstGid, gids], run)
+}
+
+/** Ourselves as root, and the range that /etc/subuid allots as all others. */
+async function mapByHelper(pid: string, signal: AbortSignal) {
+  const { username, uid, gid } = userInfo()
+  const run = { signal, folder: '/' }
+  for (const [tool, own, flags] of [
+    ['newuidmap', uid, []],
+    ['newgidmap', gid, ['-g']],
+  ] as const) {
+    const said = await runTool('getsubids', [...flags, username], run)
+    const [, first, count] = /\s(\d+)\s+(\d+)\s*$/m.exec(said) ?? []
+    if (first === undefined) throw new Problem('tool/failed', { tool, why: 'this user is allotted no range' })
+    const others = String(Math.min(Number(count), uidCount - 1))
+    await runTool(tool, [pid, '0', String(own), '1', '1', first, others], run)
+  }
 }
