@@ -66,7 +66,8 @@ const models: Readonly<Record<string, string>> = {
 /** The machine's wish, as far as what is described has a place in it. */
 function specFrom(appliance: unknown, images: readonly Thing[], network: string): JsonObject {
   const disks = listAt(appliance, 'disks').filter((disk) => textAt(disk, 'member') !== '')
-  const busOf = (at: number) => textAt(disks[at], 'bus') || 'sata'
+  // A q35 has SATA in place of IDE.
+  const busOf = (at: number) => (textAt(disks[at], 'bus') || 'sata').replace('ide', 'sata')
   const firmware = textAt(appliance, 'firmware')
   return {
     image: images[0]?.name ?? null,

@@ -66,6 +66,14 @@ export const faults: Readonly<Record<string, Sentence>> = {
     'is a message of parts, which other fields cannot be put beside: put a cloud-config among its parts',
     '여러 부분으로 된 메시지이므로 다른 필드와 함께 쓸 수 없습니다. cloud-config를 그 안에 넣으십시오',
   ),
+  catalogue: s(
+    'is not in the catalogue; `decant image catalogue` lists it',
+    '카탈로그에 없습니다. `decant image catalogue`로 목록을 볼 수 있습니다',
+  ),
+  'own-content': s(
+    'has no address to fetch {title} from: import your own file',
+    '{title}은(는) 받아 올 주소가 없습니다. 가지고 있는 파일을 가져오십시오',
+  ),
   query: s('is not understood here', '여기서 쓸 수 없는 값입니다'),
 }
 

@@ -262,3 +262,15 @@ test('I-43 what a user-mode network cannot keep is refused by its field; an olde
   refusedAt('spec.nics.0.mbitIn', patch({ nics: [{ network: 'default', mbitIn: 6 }] }))
   ok(admitVerb(machineKind, old as Document, { verb: 'stop', input: {} }, world(documents)).isChanged)
 })
+
+test('an image whose content can come from nowhere is refused before anything is made', () => {
+  const { make } = pool()
+  const refused = (field: string, spec: object) => refusedAt(field, () => make('image', 'i', spec))
+  refused('spec.url', { url: 'file:///etc/passwd' })
+  refused('spec.url', { url: 'ftp://x.example/a' })
+  refused('spec.checksumUrl', { url: 'https://x.example/a', checksumUrl: '/etc/passwd' })
+  refused('spec.catalogue', { catalogue: 'no-such' })
+  refused('spec.catalogue', { catalogue: 'windows' })
+  ok(make('image', 'a', { catalogue: 'debian-12' }))
+  ok(make('image', 'b', { url: 'https://x.example/a' }))
+})

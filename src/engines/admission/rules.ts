@@ -2,6 +2,7 @@
 
 import type { Document } from '#model/document.ts'
 import type { DatastoreSpec } from '#kinds/datastore/schema.ts'
+import type { ImageSpec } from '#kinds/image/schema.ts'
 import type { MachineSpec } from '#kinds/machine/schema.ts'
 import type { NetworkSpec } from '#kinds/network/schema.ts'
 import type { VolumeSpec } from '#kinds/volume/schema.ts'
@@ -21,6 +22,7 @@ import { names } from './rules/names.ts'
 import { networks, nics } from './rules/networks.ts'
 import { promise } from './rules/promise.ts'
 import { revert } from './rules/revert.ts'
+import { sources } from './rules/sources.ts'
 import { volumes } from './rules/volumes.ts'
 
 export const machineRules: readonly Rule<MachineSpec>[] = [
@@ -37,11 +39,13 @@ export const machineRules: readonly Rule<MachineSpec>[] = [
   revert,
   firstBoot,
 ]
+export const imageRules: readonly Rule<ImageSpec>[] = [sources]
 export const volumeRules: readonly Rule<VolumeSpec>[] = [volumes, promise]
 export const networkRules: readonly Rule<NetworkSpec>[] = [networks]
 export const datastoreRules: readonly Rule<DatastoreSpec>[] = [datastores]
 
 const rulesOf: Readonly<Record<string, readonly Rule<never>[]>> = {
+  image: imageRules as readonly Rule<never>[],
   machine: machineRules as readonly Rule<never>[],
   volume: volumeRules as readonly Rule<never>[],
   network: networkRules as readonly Rule<never>[],

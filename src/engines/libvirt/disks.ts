@@ -18,7 +18,7 @@ export type ForeignDisk = {
   readonly options: Readonly<Record<string, unknown>>
 }
 
-const buses = new Set(['virtio', 'scsi', 'sata', 'ide', 'nvme', 'usb'])
+const buses = new Set(['virtio', 'scsi', 'sata', 'nvme', 'usb'])
 
 export const disksOf = (taking: Taking, devices: XmlElement | undefined): ForeignDisk[] =>
   taking.children(devices, 'disk').flatMap((disk) => diskOf(taking, disk) ?? [])
@@ -67,8 +67,7 @@ function attachment(
   driver: XmlElement | undefined,
 ) {
   const bus = taking.attribute(target, 'bus') ?? 'virtio'
-  const isIde = bus === 'ide'
-  if (isIde || !buses.has(bus))
+  if (!buses.has(bus))
     taking.leaveAttribute(target, 'bus', 'changed', 'it becomes a SATA disk: a q35 has no other such bus')
   const cache = taking.attribute(driver, 'cache')
   const known = cache === 'none' || cache === 'writeback' || cache === 'writethrough'
@@ -77,7 +76,7 @@ function attachment(
   const io = taking.attribute(driver, 'io')
   const discard = taking.attribute(driver, 'discard')
   return {
-    bus: isIde || !buses.has(bus) ? 'sata' : bus,
+    bus: buses.has(bus) ? bus : 'sata',
     ...(known ? { cache } : {}),
     ...(io === 'native' || io === 'threads' ? { io } : io === 'io_uring' ? { io: 'io-uring' } : {}),
     ...(discard === undefined ? {} : { discard: discard === 'unmap' }),

@@ -33,7 +33,10 @@ const leaf = (name: string, text: string | number, attributes: XmlNode['attribut
 })
 const when = (holds: boolean, ...nodes: readonly XmlNode[]) => (holds ? nodes : [])
 
-export function domainOf({ id, name, description, spec }: MachineDocument, facts: DomainFacts): XmlNode {
+export function domainOf(
+  { id, name, description, spec, status }: MachineDocument,
+  facts: DomainFacts,
+): XmlNode {
   const type = facts.accelerator === 'kvm' ? 'kvm' : 'qemu'
   return node('domain', { type }, [
     leaf('name', name),
@@ -43,7 +46,7 @@ export function domainOf({ id, name, description, spec }: MachineDocument, facts
     leaf('vcpu', spec.cpusMax ?? spec.cpus, {
       current: spec.cpusMax !== null && spec.cpusMax > spec.cpus ? spec.cpus : undefined,
     }),
-    system(spec, facts),
+    system(spec, status.machineVersion, facts),
     node('features', {}, [
       node('acpi'),
       ...when(facts.architecture === 'x86_64', node('apic')),
@@ -75,12 +78,14 @@ function memory({ memoryMib, memoryMaxMib, balloonMib, hugePages, shares }: Mach
   ]
 }
 
-function system(spec: MachineSpec, { architecture }: DomainFacts): XmlNode {
+function system(spec: MachineSpec, noted: string | null, { architecture }: DomainFacts): XmlNode {
   const machine = architecture === 'aarch64' ? 'virt' : spec.machineType
+  // Noted with the CPU model after a slash.
+  const version = (spec.machineVersion ?? noted)?.split('/')[0]
   const names = { disk: 'hd', cdrom: 'cdrom', network: 'network' } as const
   const isUefi = spec.firmware === 'uefi' || architecture === 'aarch64'
   return node('os', { firmware: isUefi ? 'efi' : undefined }, [
-    leaf('type', 'hvm', { arch: architecture, machine: spec.machineVersion ?? machine }),
+    leaf('type', 'hvm', { arch: architecture, machine: version ?? machine }),
     ...when(
       isUefi,
       node('firmware', {}, [

@@ -22,7 +22,7 @@ export const GuestDisk = z.strictObject({
   datastore: z.string(),
   format: z.enum(['qcow2', 'raw']),
   isReadOnly: z.boolean(),
-  bus: z.enum(['virtio', 'scsi', 'sata', 'ide', 'nvme', 'usb']).default('virtio'),
+  bus: z.enum(['virtio', 'scsi', 'sata', 'nvme', 'usb']).default('virtio'),
   cache: z.enum(['none', 'writeback', 'writethrough', 'unsafe']).default('writeback'),
   io: z.enum(['auto', 'threads', 'native', 'io-uring']).default('auto'),
   discard: z.boolean().default(true),

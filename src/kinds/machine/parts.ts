@@ -7,7 +7,7 @@ import { Forward } from '#kinds/guest/parts.ts'
 /** How a disk is attached. */
 export const attachment = {
   bus: z
-    .enum(['virtio', 'scsi', 'sata', 'ide', 'nvme', 'usb'])
+    .enum(['virtio', 'scsi', 'sata', 'nvme', 'usb'])
     .default('virtio')
     .meta({ title: 'Bus', description: 'What kind of controller the guest sees; virtio is the quickest' }),
   cache: z.enum(['none', 'writeback', 'writethrough', 'unsafe']).default('writeback').meta({

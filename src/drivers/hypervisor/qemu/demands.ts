@@ -48,7 +48,6 @@ function contradictions(body: Body, architecture: Architecture): readonly Contra
   const { cores } = topologyOf(body)
   const isArm = architecture === 'aarch64'
   return [
-    [disks.some(({ bus }) => bus === 'ide'), 'a disk on IDE', 'q35 has SATA in its place'],
     [
       isArm && disks.some(({ bus }) => bus === 'sata'),
       'a disk on SATA',

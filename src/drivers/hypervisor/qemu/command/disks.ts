@@ -85,7 +85,6 @@ export function diskDevice({ id, bus, cache }: DiskFile, node: string): JsonObje
     case 'scsi':
       return { driver: 'scsi-hd', device_id: id, ...common, ...onErrors }
     case 'sata':
-    case 'ide':
       return { driver: 'ide-hd', ...common, ...onErrors }
     case 'usb':
       return { driver: 'usb-storage', ...common, ...onErrors }

@@ -18,7 +18,11 @@ export function nodeOf(disk: DiskFile, name: string): JsonObject {
 type Ways = Pick<DiskFile, 'cache' | 'io' | 'discard'>
 
 /** One file, as it is opened. */
-export function layerOf({ file, format, key, isDevice }: FileLayer, ways: Ways, isReadOnly: boolean): JsonObject {
+export function layerOf(
+  { file, format, key, isDevice }: FileLayer,
+  ways: Ways,
+  isReadOnly: boolean,
+): JsonObject {
   const common = {
     discard: ways.discard ? 'unmap' : 'ignore',
     cache: { direct: ways.cache === 'none', 'no-flush': ways.cache === 'unsafe' },

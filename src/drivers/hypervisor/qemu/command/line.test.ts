@@ -222,7 +222,6 @@ test('what this host or machine cannot have is said before anything starts', () 
   const absent = [{ name: 'tpm', isHere: false, why: 'no swtpm' }] as const
   assert.match(refused({ shape: { hasTpm: true } }, absent), /a TPM.*no swtpm/)
   assert.equal(refused({ shape: { hasTpm: true } }, [{ name: 'tpm', isHere: true, why: '' }]), '')
-  assert.match(refused({ disks: [{ ...disk, bus: 'ide' }] }), /SATA in its place/)
   assert.match(refused({ disks: [{ ...disk, io: 'native' }] }), /set cache to none/)
   assert.match(refused({ cpus: 3, shape: { threads: 2 } }), /no whole number/)
   assert.match(refused({ shape: { screens: 2 } }), /virtio screen/)

@@ -52,7 +52,6 @@ async function placeFor(on: Change, { id, bus }: DiskFile): Promise<JsonObject> 
       await ensureController(on, { driver: 'qemu-xhci', id: 'usb' })
       return { bus: 'usb.0' }
     case 'sata':
-    case 'ide':
       throw new Problem('guest/not-live', {
         machine: on.guest.id,
         why: 'disks on SATA come and go only while it is off',
