@@ -66,7 +66,7 @@ test('whoever leaves an export before its end troubles nobody else', async () =>
   const left = await controller.desk.open('h1', open)
   left.close()
   const channel = await controller.desk.open('h1', open)
-  equal((await all(channel)).slice(0, 10), '{\"ok\":true')
+  equal((await all(channel)).slice(0, 10), '{"ok":true')
   await agent.stop()
   await controller.stop()
 })

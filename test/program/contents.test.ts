@@ -4,6 +4,7 @@ import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { test, type TestContext } from 'node:test'
+import { at } from '#base/json.ts'
 import { openApi } from '#api/open.ts'
 import { present } from '#base/assert.ts'
 import { Client } from '#client/client.ts'
@@ -156,5 +157,5 @@ test('the catalogue is there for whoever signs in, and an image of it needs no m
   ok(items.some(({ name }) => name === 'debian-13'))
   const made = await client.create(image, { name: 'deb', spec: { catalogue: 'debian-13' } })
   const seen = await until(controller, made as never, (document) => state(document) === 'ready')
-  equal((seen?.status as { defaultUser: string }).defaultUser, 'debian')
+  equal(at(seen, 'status.defaultUser'), 'debian')
 })

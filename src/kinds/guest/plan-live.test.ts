@@ -202,7 +202,12 @@ test('what came live goes live again, and the table says so of the guest as it r
       const told = { ...(running ?? assert.fail('it runs')), memoryMinMib: first.memoryMib }
       const { holds } = settled(third, middle.seen)
       const fields = holds.find(({ code }) => code === 'guest/restart-required')?.facts.fields ?? ''
-      assert.equal(fields, waitingOf(changesOf(second, third, told)).toSorted().join(', '))
+      assert.equal(
+        fields,
+        waitingOf(changesOf(second, third, told))
+          .toSorted()
+          .join(', '),
+      )
     }),
     { seed: 12, numRuns: 1_000 },
   )

@@ -82,7 +82,11 @@ export const networkConfigOf = ({ nics }: GuestSpec): JsonObject => ({
 export const identityConfig: JsonObject = {
   bootcmd: [
     [
-      ...['cloud-init-per', 'instance', 'decant-machine-id', 'sh', '-c'],
+      'cloud-init-per',
+      'instance',
+      'decant-machine-id',
+      'sh',
+      '-c',
       [
         'before=$(cat /var/lib/cloud/data/previous-instance-id 2>/dev/null)',
         'case "$before" in ""|NO_PREVIOUS_INSTANCE_ID) exit 0;; esac',

@@ -161,7 +161,10 @@ export const hostsProblems = {
     exit: 3,
     retry: 'after-change',
     title: s('The volume is in use', '사용 중인 볼륨입니다'),
-    detail: s('A guest that runs writes to volume {volume}.', '실행 중인 게스트가 볼륨 {volume}에 기록하고 있습니다.'),
+    detail: s(
+      'A guest that runs writes to volume {volume}.',
+      '실행 중인 게스트가 볼륨 {volume}에 기록하고 있습니다.',
+    ),
     advice: s('Stop the machine first.', '먼저 머신을 멈추십시오.'),
   },
   'image/offset': {

@@ -200,10 +200,10 @@ test('TPM, watchdog, shares, screens and generation are there when wished', () =
   const argv = lineOf({
     shape: { hasTpm: true, watchdog: 'poweroff', shares, screen: 'virtio', screens: 2, hasGuestAgent: false },
   })
-  const drivers = devicesOf(argv).map(({ driver }) => driver)
+  const drivers = new Set(devicesOf(argv).map(({ driver }) => driver))
   for (const driver of ['tpm-crb', 'i6300esb', 'vhost-user-fs-pci', 'virtio-vga', 'vmgenid'])
-    assert.ok(drivers.includes(driver), driver)
-  assert.ok(!drivers.includes('virtserialport'))
+    assert.ok(drivers.has(driver), driver)
+  assert.ok(!drivers.has('virtserialport'))
   assert.deepEqual(valuesOf(argv, '-action'), ['panic=pause,watchdog=poweroff'])
   assert.equal(deviceIn(argv, 'screen')?.['max_outputs'], 2)
   assert.deepEqual(valuesOf(lineOf({ shape: { screen: 'none' } }), '-vnc'), [])
