@@ -5,6 +5,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { describe, test } from 'node:test'
 import { limits } from '#model/limits.ts'
 import { Problem } from '#model/problem.ts'
+import { channelPair, readerOf } from './contract-ends.ts'
 import type {
   AgentDoor,
   Ask,
@@ -27,30 +28,6 @@ export type LinkRig = {
   /** Lets that much time of the driver pass, and what is under way arrive. */
   pass(ms: number): Promise<void>
   close(): Promise<void>
-}
-
-/** Reads one item at a time, so that a test can wait for what it expects. */
-const readerOf = <T>(items: AsyncIterable<T>) => {
-  const iterator = items[Symbol.asyncIterator]()
-  return async (): Promise<T | undefined> => (await iterator.next()).value as T | undefined
-}
-
-/** Two ends of a channel without a buffer to speak of: what an agent gives the link, and what it keeps. */
-function channelPair(): readonly [ByteChannel, ByteChannel] {
-  const [there, back] = [new TransformStream<Uint8Array>(), new TransformStream<Uint8Array>()]
-  const writers = [there.writable.getWriter(), back.writable.getWriter()] as const
-  const close = () => {
-    for (const writer of writers) writer.abort(new Problem('link/lost', { peer: 'pair' })).catch(() => {})
-    // Frees a write that waits for a reader who never came.
-    for (const { readable } of [there, back]) readable.cancel().catch(() => {})
-  }
-  const face = (writer: WritableStreamDefaultWriter<Uint8Array>, bytes: AsyncIterable<Uint8Array>) => ({
-    bytes,
-    write: (piece: Uint8Array) => writer.write(piece),
-    end: () => void writer.close().catch(() => {}),
-    close,
-  })
-  return [face(writers[0], back.readable), face(writers[1], there.readable)]
 }
 
 class TestAgent implements AgentDoor {
