@@ -9,11 +9,18 @@ import { reason } from '#model/plan.ts'
 import type { ApartOrder } from './datastores.ts'
 
 async function open({ id, name, folder, note, source }: ApartOrder) {
-  const claim = await claimFolder({ id, folder, note })
+  const squashed = unusable(name, reason('datastore/squashed', { source }))
+  // Who is nobody there may often not even make a folder.
+  const claim = await claimFolder({ id, folder, note }).catch((fault: unknown) => {
+    throw isForbidden(fault) ? squashed : fault
+  })
   if ('code' in claim) throw unusable(name, claim)
-  if (await isSquashed(claim.folder)) throw unusable(name, reason('datastore/squashed', { source }))
+  if (await isSquashed(claim.folder)) throw squashed
   return guarded(await openDirectory({ name, folder: claim.folder }), claim.check)
 }
+
+const isForbidden = (fault: unknown) =>
+  ['EACCES', 'EPERM'].includes((fault as NodeJS.ErrnoException)?.code ?? '')
 
 process.once('message', (order: ApartOrder) => {
   void serve(process, () => open(order)).then(() => process.exit(0))
