@@ -34,7 +34,13 @@ async function lair(t: TestContext) {
   const maker = await openImageMaker({ cacheFolder: join(folder, 'cache') })
   writeFileSync(join(folder, 'disk.raw'), disk)
   qemuImg(
-    'convert', '-f', 'raw', '-O', 'vmdk', '-o', 'subformat=streamOptimized',
+    'convert',
+    '-f',
+    'raw',
+    '-O',
+    'vmdk',
+    '-o',
+    'subformat=streamOptimized',
     join(folder, 'disk.raw'),
     join(folder, 'd.vmdk'),
   )
