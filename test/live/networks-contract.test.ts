@@ -4,6 +4,12 @@ import { execFileSync } from 'node:child_process'
 import { obeysNetworkingContract } from '#drivers/network/contract-networking.ts'
 import { Lab, lackOf, netOf, nicOn } from './networks-lab.ts'
 
+const serversOf = ({ host }: Lab) =>
+  execFileSync('ip', ['netns', 'pids', host], { encoding: 'utf8' })
+    .split('\n')
+    .map(Number)
+    .filter((pid) => pid > 1)
+
 obeysNetworkingContract(
   'bridge',
   async () => {
@@ -26,11 +32,14 @@ obeysNetworkingContract(
           .toSorted(),
       obstruct: ({ bridges }) =>
         void inHost('ip', 'link', 'add', bridges[0]?.interface ?? '', 'type', 'bridge'),
-      breakOne: () => {
-        for (const pid of execFileSync('ip', ['netns', 'pids', on.host], { encoding: 'utf8' })
-          .trim()
-          .split('\n'))
-          process.kill(Number(pid), 'SIGKILL')
+      breakOne: async () => {
+        // It is spawned, but may not be in the namespace yet.
+        let pids: number[] = []
+        while (pids.length === 0) {
+          pids = serversOf(on)
+          await new Promise((resolve) => setTimeout(resolve, 50))
+        }
+        for (const pid of pids) process.kill(pid, 'SIGKILL')
       },
       dispose: () => on.end(),
     }

@@ -14,7 +14,7 @@ export type NetworkingRig = {
   /** Puts something in the way of the first network of a world. */
   obstruct(world: HostNetworks): void
   /** Lets something of what was settled end by itself. */
-  breakOne(): void
+  breakOne(): Promise<void>
   dispose(): Promise<void>
 }
 
@@ -72,7 +72,7 @@ export function obeysNetworkingContract(
       rig.driver.onDrift(() => (strangers += 1))()
       await rig.driver.settle(rig.world(1))
       const drifted = new Promise<void>((resolve) => rig.driver.onDrift(resolve))
-      rig.breakOne()
+      await rig.breakOne()
       await drifted
       assert.equal(strangers, 0)
       await rig.driver.settle(rig.world(1))

@@ -31,7 +31,7 @@ obeysNetworkingContract('fake', async () => {
       const { network = '' } = bridges[0] ?? {}
       driver.refusals.set(network, new Problem('network/name-taken', { interface: 'dc' }))
     },
-    breakOne: () => driver.drift(),
+    breakOne: async () => driver.drift(),
     dispose: async () => undefined,
   }
 })
