@@ -70,10 +70,11 @@ function volumeWants(
   return isOpen(replica, id) ? [] : [`volume ${name} has not grown: ${codes(status.holds)}`]
 }
 
-/** Whether a guest that runs has it; then it grows later. */
+/** Whether a guest that runs has it, or has not let it go yet (one that is paused cannot); then it grows later. */
 const isOpen = (replica: Replica, volume: string) =>
   (documents(replica, 'guest') as GuestDocument[]).some(
-    ({ spec, status }) => status.pid !== null && spec.disks.some((disk) => disk.volume === volume),
+    ({ spec, status }) =>
+      status.pid !== null && [...spec.disks, ...spec.leaving].some((disk) => disk.volume === volume),
   )
 
 const imageWants = ({ name, status, deletingAtMs }: ImageDocument): string[] =>

@@ -69,7 +69,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'hasty-gone',
     breaks: 'I-20, I-24: a guest is forgotten that still runs',
-    file: 'src/kinds/machine/plan.ts',
+    file: 'src/kinds/machine/plan-deletion.ts',
     find: 'if (!isGone)',
     put: 'if (!isGone && phase !== guest.status.phase)',
   },
@@ -149,5 +149,19 @@ export const mutations: readonly Mutation[] = [
     file: 'src/kinds/machine/body-leaving.ts',
     find: 'if (part.volume !== null) return running.disks?.includes(part.volume) === false',
     put: 'if (part.volume !== null) return false',
+  },
+  {
+    name: 'reverts-under-guest',
+    breaks: 'I-29, I-47: disks are told to go back under a guest that runs, and wait for it for ever',
+    file: 'src/kinds/machine/plan-revert.ts',
+    find: 'if (down !== undefined) return down',
+    put: 'if (down !== undefined && guest === null) return down',
+  },
+  {
+    name: 'endless-revert',
+    breaks: 'I-47: a revert waits for a disk that has left its machine meanwhile',
+    file: 'src/kinds/machine/plan-revert.ts',
+    find: '.filter(({ id, status }) => volumes.some(({ volume, at }) => volume === id && status.revertedAt < at))',
+    put: '.filter(({ status }) => volumes.some(({ at }) => status.revertedAt < at))',
   },
 ]
