@@ -60,13 +60,6 @@ export const mutations: readonly Mutation[] = [
     put: "return end(seen, 'crashed')",
   },
   {
-    name: 'generous-disk',
-    breaks: 'I-01: a disk is given away while a body may have it open',
-    file: 'src/kinds/machine/body.ts',
-    find: 'return isLosing ? { disks, nics } : parts',
-    put: 'return isLosing && disks.length > 99 ? { disks, nics } : parts',
-  },
-  {
     name: 'hasty-gone',
     breaks: 'I-20, I-24: a guest is forgotten that still runs',
     file: 'src/kinds/machine/plan-deletion.ts',
@@ -98,8 +91,8 @@ export const mutations: readonly Mutation[] = [
     name: 'leaves-volume',
     breaks: 'I-20: the volume of a deleted machine stays',
     file: 'src/kinds/volume/plan.ts',
-    find: "if (seen.state === 'absent') return settled\n",
-    put: 'if (seen.state !== undefined) return settled\n',
+    find: "if (seen.state === 'absent' && seen.elsewhere === null && !seen.isArriving) return settled",
+    put: 'if (seen.state !== undefined) return settled',
   },
   {
     name: 'grows-in-use',
