@@ -47,7 +47,9 @@ export function snapshotReconciler(
     name: 'snapshot',
     observe: async (id) => {
       const wish = wishes.get('snapshot', id)
-      return wish === undefined ? undefined : await observeSnapshot(ports, wishes, id, wish)
+      if (wish !== undefined) return await observeSnapshot(ports, wishes, id, wish)
+      told.delete(id)
+      return undefined
     },
     plan: ({ wish, spec, observed }) =>
       wish.isClaimed ? planSnapshot(spec, observed) : { steps: [], holds: [reason('guest/unclaimed')] },
@@ -74,8 +76,7 @@ export function snapshotReconciler(
       on.reports.report(reportOf('snapshot', observed.id, wish, status as never))
       // Two that told each other of nothing new would never come to rest.
       if (same(told.get(observed.id), status)) return
-      if (status.state === 'gone') told.delete(observed.id)
-      else told.set(observed.id, status)
+      told.set(observed.id, status)
       // What it leaves behind, and what waits for it, is theirs to look at.
       for (const { volume } of observed.disks) on.wake('volume', volume)
       for (const { document } of wishes.of('snapshot'))
