@@ -56,6 +56,7 @@ export const faults: Readonly<Record<string, Sentence>> = {
     '데이터스토어 {datastore}이(가) {needed} MiB를 약속하게 되어 한도 {limit} MiB를 넘습니다',
   ),
   'other-machine': s('is not of machine {machine}', '머신 {machine}의 것이 아닙니다'),
+  passing: s('goes again by itself: {value}', '곧 저절로 사라집니다: {value}'),
   'not-ready': s('is not ready: {value}', '아직 준비되지 않았습니다: {value}'),
   mark: s(
     'is the mark of a secret that is kept, and nothing is kept there',

@@ -243,6 +243,11 @@ test('a clone is what its source is, but for what is one machine only', () => {
   refusedAt('spec.datastore', () => make('machine', 'd', { cloneOf: { machine: 'm' }, datastore: 'fast' }))
   ok(make('machine', 'd', { cloneOf: { machine: 'm', clone: 'full' }, datastore: 'fast' }))
   refusedAt('spec.cloneOf.machine', () => make('machine', 'e', { cloneOf: { machine: 'none' } }))
+  const passing = make('snapshot', 'd-source', { machine: 'm' }, { state: 'ready' })
+  documents.splice(documents.indexOf(passing), 1, { ...passing, owner: 'd' })
+  refusedAt('spec.cloneOf.snapshot', () =>
+    make('machine', 'e', { cloneOf: { machine: 'm', snapshot: 'd-source' } }),
+  )
 })
 
 test('I-43 what a user-mode network cannot keep is refused by its field; an older wish stands and can be stopped', () => {

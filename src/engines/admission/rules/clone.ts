@@ -22,8 +22,13 @@ export const clone: Rule<MachineSpec> = {
     const snapshot = named('snapshot', cloneOf.snapshot)
     if (snapshot !== undefined && !isOf(snapshot, cloneOf.machine))
       throw fieldProblem('spec.cloneOf.snapshot', 'other-machine', { machine: cloneOf.machine })
+    if (snapshot !== undefined && isPassing(snapshot, source.id))
+      throw fieldProblem('spec.cloneOf.snapshot', 'passing', { value: cloneOf.snapshot })
   },
 }
+
+/** Whether a snapshot was taken for a clone, with which it goes once that stands. */
+export const isPassing = ({ owner }: Document, machine: string) => owner !== null && owner !== machine
 
 /** Whether a snapshot is of a machine of this name. */
 export const isOf = (snapshot: Document, machine: string) =>

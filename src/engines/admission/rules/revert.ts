@@ -6,7 +6,7 @@ import type { SnapshotDocument } from '#kinds/snapshot/schema.ts'
 import { Problem } from '#model/problem.ts'
 import { fieldProblem } from '../fields.ts'
 import type { Rule } from '../rule.ts'
-import { isOf } from './clone.ts'
+import { isOf, isPassing } from './clone.ts'
 
 export const revert: Rule<MachineSpec> = {
   name: 'revert',
@@ -23,6 +23,7 @@ export const revert: Rule<MachineSpec> = {
       throw new Problem('object/not-found', { kind: 'snapshot', name }, { field: 'snapshot' })
     if (!isOf(found, document.name))
       throw fieldProblem('snapshot', 'other-machine', { machine: document.name })
+    if (isPassing(found, document.id)) throw fieldProblem('snapshot', 'passing', { value: name })
     if (found.status.state !== 'ready' || found.deletingAtMs !== null)
       throw fieldProblem('snapshot', 'not-ready', { value: name })
   },
